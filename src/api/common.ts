@@ -1,0 +1,124 @@
+import { z } from 'zod';
+
+/** Kubernetes' own name rules, with lengths so that CEL rules over them have a bounded cost. */
+export const objectName = (description: string) =>
+  z
+    .string()
+    .min(1)
+    .max(63)
+    .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/)
+    .meta({ description });
+
+export const regionName = (description = 'Name of a region, for example guian.') => objectName(description);
+
+/** A resource quantity as Kubernetes writes it: an integer, or a string such as "500m" or "64Gi". */
+export const quantity = (description: string) =>
+  z.union([z.int(), z.string().max(64)]).meta({ description, 'x-kubernetes-int-or-string': true });
+
+/** metadata's and status' own time format. */
+export const time = (description: string) => z.iso.datetime().meta({ description, format: 'date-time' });
+
+export const int = (description: string, min = 0, max = Number.MAX_SAFE_INTEGER) =>
+  z
+    .int()
+    .min(min)
+    .max(max)
+    .meta({ description, format: max > 2147483647 ? 'int64' : 'int32' });
+
+/** Any JSON object; the API server keeps it whole and does not look inside. */
+export const opaqueObject = (description: string) =>
+  z.looseObject({}).meta({ description, 'x-kubernetes-preserve-unknown-fields': true });
+
+export const nameList = (description: string, max = 32) =>
+  z.array(z.string().min(1).max(63)).max(max).meta({ description, 'x-kubernetes-list-type': 'set' });
+
+export const condition = z
+  .object({
+    type: z.string().max(64).meta({ description: 'Condition type, for example Admitted.' }),
+    status: z.enum(['True', 'False', 'Unknown']).meta({ description: 'True, False or Unknown.' }),
+    reason: z.string().max(64).meta({ description: 'One word from a closed set, for programs.' }),
+    message: z.string().max(4096).meta({ description: 'A sentence with the numbers, for people.' }),
+    lastTransitionTime: time('When status last changed.'),
+    observedGeneration: int('metadata.generation the condition was made for.').optional(),
+  })
+  .meta({ description: 'A standard Kubernetes condition.' });
+export type Condition = z.output<typeof condition>;
+
+export const conditions = z
+  .array(condition)
+  .max(16)
+  .meta({
+    description: 'Standard conditions, one a type; usable with kubectl wait.',
+    'x-kubernetes-list-type': 'map',
+    'x-kubernetes-list-map-keys': ['type'],
+  });
+
+/** What a workload asks of each node, by accelerator type. */
+export const acceleratorRequest = z
+  .object({
+    type: z
+      .string()
+      .min(1)
+      .max(63)
+      .meta({ description: 'Accelerator type as RegionalClusters declare it, for example H100 or Ascend910B.' }),
+    countPerNode: int('Accelerators of that type in each pod (one pod per node of the gang).', 1, 64),
+  })
+  .meta({ description: 'One acceptable kind of accelerator.' });
+export type AcceleratorRequest = z.output<typeof acceleratorRequest>;
+
+export const accelerators = z
+  .array(acceleratorRequest)
+  .max(8)
+  .default([])
+  .meta({
+    description:
+      'Acceptable accelerators; the resource name is injected from the chosen cluster. Empty: the extended resource in the pod resources, of any type that has it, or a CPU-only workload. Default [].',
+    'x-kubernetes-list-type': 'map',
+    'x-kubernetes-list-map-keys': ['type'],
+  });
+
+export const acceleratorPolicy = z.enum(['Ordered', 'AnyOf']).default('Ordered').meta({
+  description:
+    'Ordered: the first entry of accelerators that fits anywhere wins. AnyOf: all entries compete by score. Default Ordered.',
+});
+
+export const queueName = z.string().min(1).max(63).optional().meta({
+  description:
+    "ComputeQueue (a leaf) to wait in. Default: the namespace's label aidc.dev/queue, else the queue named default.",
+});
+
+export const priorityClassName = z.string().min(1).max(253).optional().meta({
+  description:
+    "PriorityClass on the hub whose value orders this workload in its queue (higher first). Default: the hub's global default class, else 0.",
+});
+
+export const display = z
+  .object({
+    gpus: z.string().max(32).optional().meta({ description: 'Ready of wanted accelerators, for example 8/16.' }),
+    nodes: z.string().max(32).optional().meta({ description: 'Ready of wanted nodes.' }),
+    accelerator: z.string().max(63).optional().meta({ description: 'Accelerator type in use.' }),
+    kWh: z
+      .string()
+      .max(32)
+      .optional()
+      .meta({ description: 'Facility energy so far in kWh (an estimate is marked ~).' }),
+    cost: z.string().max(48).optional().meta({ description: 'Cost so far with its currency.' }),
+    co2: z.string().max(32).optional().meta({ description: 'CO2 so far in kg.' }),
+    ready: z.string().max(32).optional().meta({ description: 'Ready of wanted replicas.' }),
+    reason: z.string().max(64).optional().meta({ description: 'Why it is not running, one word.' }),
+  })
+  .meta({ description: 'Formatted values for the printer columns (JSONPath cannot compute).' });
+
+export const usage = z
+  .object({
+    gpuSeconds: int('Accelerator-seconds of closed intervals.'),
+    facilityJoules: int('Energy of closed intervals in joules: boards and node overhead, times PUE.'),
+    costMicros: int('Cost of closed intervals in millionths of the currency: GPU-hours and electricity.'),
+    carbonGrams: int('CO2 of closed intervals in grams, by the location.'),
+    currency: z.string().max(8).meta({ description: 'ISO 4217 code of the cost.' }),
+    source: z.enum(['Counter', 'Integrated', 'Estimate']).meta({
+      description: 'How the energy was found. Estimate: configured board power times time held.',
+    }),
+  })
+  .meta({ description: 'What it has used, in closed intervals; live values are metrics.' });
+export type Usage = z.output<typeof usage>;

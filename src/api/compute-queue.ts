@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import { conditions, int } from './common.ts';
+import type { CustomResource, KindDefinition } from './kind.ts';
+
+const keyPart = (what: string) =>
+  z
+    .string()
+    .min(1)
+    .max(63)
+    .default('*')
+    .meta({ description: `${what} the row counts, or * for all. Default *.` });
+
+export const quotaRow = z
+  .object({
+    accelerator: keyPart('Accelerator type'),
+    region: keyPart('Region'),
+    nominal: int('Accelerators of the queue’s own; siblings may use what is idle.', 0, 10_000_000),
+  })
+  .meta({ description: 'One quota dimension: a request is charged to every row that matches it.' });
+export type QuotaRow = z.output<typeof quotaRow>;
+
+const labelSelector = z
+  .object({
+    matchLabels: z
+      .record(z.string(), z.string().max(63))
+      .default({})
+      .meta({ description: 'Labels the namespace must carry. Default {}.', maxProperties: 16 }),
+  })
+  .meta({ description: 'Selects namespaces by label; {} selects all.' });
+
+export const computeQueueSpec = z
+  .object({
+    parent: z
+      .string()
+      .min(1)
+      .max(63)
+      .optional()
+      .meta({ description: 'Queue above it; only leaves take workloads. Default: none (a root).' }),
+    quota: z
+      .array(quotaRow)
+      .max(64)
+      .default([])
+      .meta({
+        description: 'Quota rows. A device that no row on the path to the root covers may not be used. Default [].',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['accelerator', 'region'],
+      }),
+    namespaceSelector: labelSelector.optional().meta({
+      description: 'Namespaces whose workloads may use the queue. Default: none; {}: all.',
+    }),
+    stopPolicy: z.enum(['None', 'Hold', 'HoldAndDrain']).default('None').meta({
+      description:
+        'Hold admits nothing new; HoldAndDrain also stops what runs and queues it again. Applies to the whole subtree. Default None.',
+    }),
+  })
+  .meta({ description: 'A node of the tree of queues.' });
+
+const queueUsage = z.object({
+  accelerator: z.string().max(63).meta({ description: 'Accelerator of the row, or *.' }),
+  region: z.string().max(63).meta({ description: 'Region of the row, or *.' }),
+  nominal: int('Accelerators of its own, with its subtree.'),
+  usedMilliGpus: int('In use, in thousandths of an accelerator.'),
+  borrowedMilliGpus: int('In use above nominal, in thousandths of an accelerator.'),
+});
+
+export const computeQueueStatus = z
+  .object({
+    observedGeneration: int('metadata.generation the status was made for.').optional(),
+    conditions: conditions.optional(),
+    admitted: int('Workloads of the subtree that hold quota.').optional(),
+    pending: int('Workloads of the subtree that wait.').optional(),
+    pendingByReason: z
+      .array(
+        z.object({
+          reason: z.string().max(64).meta({ description: 'Reason of Admitted=False.' }),
+          count: int('Workloads.'),
+        }),
+      )
+      .max(32)
+      .optional()
+      .meta({
+        description: 'Waiting workloads by reason.',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['reason'],
+      }),
+    usage: z
+      .array(queueUsage)
+      .max(64)
+      .optional()
+      .meta({
+        description: 'Use by quota row.',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['accelerator', 'region'],
+      }),
+    head: z
+      .array(
+        z.object({
+          position: int('Place in the queue, from 1.', 1),
+          namespace: z.string().max(63).meta({ description: 'Namespace of the workload.' }),
+          name: z.string().max(63).meta({ description: 'Name of the workload.' }),
+          kind: z.string().max(63).meta({ description: 'Kind of the workload.' }),
+          priority: z.int().meta({ description: 'Its priority.', format: 'int32' }),
+        }),
+      )
+      .max(100)
+      .optional()
+      .meta({ description: 'First 100 that wait, in order.', 'x-kubernetes-list-type': 'atomic' }),
+  })
+  .meta({ description: 'Use and waiting work.' });
+
+export type ComputeQueueSpec = z.output<typeof computeQueueSpec>;
+export type ComputeQueueStatus = z.output<typeof computeQueueStatus>;
+export type ComputeQueue = CustomResource<ComputeQueueSpec, ComputeQueueStatus>;
+
+export const COMPUTE_QUEUE: KindDefinition = {
+  kind: 'ComputeQueue',
+  plural: 'computequeues',
+  singular: 'computequeue',
+  shortNames: ['cqueue'],
+  namespaced: false,
+  description: 'A node of the tree of queues: quota, and the order in which work waits.',
+  spec: computeQueueSpec,
+  status: computeQueueStatus,
+  rules: [
+    { rule: 'self.metadata.name.size() <= 63', message: 'metadata.name must be at most 63 characters.' },
+    {
+      rule: '!has(self.spec.parent) || self.spec.parent != self.metadata.name',
+      message: 'a queue cannot be its own parent.',
+    },
+  ],
+  columns: [
+    { name: 'Parent', path: '.spec.parent' },
+    { name: 'Stop', path: '.spec.stopPolicy' },
+    { name: 'Admitted', path: '.status.admitted', type: 'integer' },
+    { name: 'Pending', path: '.status.pending', type: 'integer' },
+    { name: 'Ready', path: '.status.conditions[?(@.type=="Ready")].status' },
+    { name: 'Age', path: '.metadata.creationTimestamp', type: 'date' },
+  ],
+};

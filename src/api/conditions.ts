@@ -1,0 +1,70 @@
+/**
+ * Condition types and the closed sets of their reasons. A condition's message carries the numbers and is
+ * rewritten only when status, reason or the demand behind it changes.
+ */
+export const CONDITION = {
+  /** Every field of the spec is understood and will be obeyed (False names the field). */
+  SpecHonoured: 'SpecHonoured',
+  /** Quota and nodes are reserved (`status.admission` is complete). False says what is short, by how much. */
+  Admitted: 'Admitted',
+  /** The member objects exist in the chosen cluster. */
+  Placed: 'Placed',
+  /** All pods of the attempt (or of every replica) are ready. */
+  PodsReady: 'PodsReady',
+  Suspended: 'Suspended',
+  /** Terminal: the training succeeded. */
+  Complete: 'Complete',
+  /** Terminal: the training failed and will not be tried again. */
+  Failed: 'Failed',
+  /** ModelServing: all replicas are ready. Dataset, ComputeQueue, RegionalCluster: usable. */
+  Ready: 'Ready',
+  /** ComputeQuote: the answer is in status. */
+  Answered: 'Answered',
+  /** RegionalCluster: its API server answers. */
+  Reachable: 'Reachable',
+} as const;
+export type ConditionType = (typeof CONDITION)[keyof typeof CONDITION];
+
+/** Why a workload is not admitted (reason of Admitted=False), a closed set. */
+export const PENDING_REASON = {
+  Evaluating: 'Evaluating',
+  SpecNotHonoured: 'SpecNotHonoured',
+  Suspended: 'Suspended',
+  QueueNotFound: 'QueueNotFound',
+  QueueNotLeaf: 'QueueNotLeaf',
+  QueueInvalid: 'QueueInvalid',
+  QueueHeld: 'QueueHeld',
+  NamespaceNotAllowed: 'NamespaceNotAllowed',
+  NoQuotaForAccelerator: 'NoQuotaForAccelerator',
+  ExceedsMaxQuota: 'ExceedsMaxQuota',
+  QuotaExceeded: 'QuotaExceeded',
+  NoRegionAllowed: 'NoRegionAllowed',
+  NoSuchAccelerator: 'NoSuchAccelerator',
+  ExceedsEveryRegion: 'ExceedsEveryRegion',
+  InsufficientGPU: 'InsufficientGPU',
+  InsufficientNodeResources: 'InsufficientNodeResources',
+  RegionUnreachable: 'RegionUnreachable',
+  DatasetNotFound: 'DatasetNotFound',
+  PriorityClassNotFound: 'PriorityClassNotFound',
+  Backoff: 'Backoff',
+  WaitingForCleanup: 'WaitingForCleanup',
+} as const;
+export type PendingReason = (typeof PENDING_REASON)[keyof typeof PENDING_REASON];
+
+/** Reasons an attempt ended. `free` ends are not counted against any restart limit. */
+export const END_REASON = {
+  Succeeded: 'Succeeded',
+  AppFailed: 'AppFailed',
+  BindConflict: 'BindConflict',
+  NodeLost: 'NodeLost',
+  PodLost: 'PodLost',
+  JobLost: 'JobLost',
+  Suspended: 'Suspended',
+  DeadlineExceeded: 'DeadlineExceeded',
+  PreRunningDeadlineExceeded: 'PreRunningDeadlineExceeded',
+  SpecChanged: 'SpecChanged',
+  QueueHeld: 'QueueHeld',
+  DispatchRefused: 'DispatchRefused',
+  Deleted: 'Deleted',
+} as const;
+export type EndReason = (typeof END_REASON)[keyof typeof END_REASON];

@@ -1,0 +1,340 @@
+import { z } from 'zod';
+import {
+  acceleratorPolicy,
+  accelerators,
+  conditions,
+  display,
+  int,
+  opaqueObject,
+  priorityClassName,
+  quantity,
+  queueName,
+  time,
+  usage,
+} from './common.ts';
+import { admission, placementStatus } from './decision.ts';
+import type { CustomResource, KindDefinition } from './kind.ts';
+import { immutable, mutableWhileSuspended, workloadNameRule } from './kind.ts';
+import { placement } from './placement.ts';
+
+export const MODEL_CLASSES = ['LLM', 'Weather', 'TextToImage', 'BioPharma', 'RemoteSensing', 'Other'] as const;
+export const TASKS = ['Pretrain', 'FineTune', 'LoRA', 'Evaluate', 'BatchInference'] as const;
+export const FRAMEWORKS = ['Torch', 'DeepSpeed', 'Megatron', 'JAX', 'Plain'] as const;
+
+export const envVar = z
+  .object({
+    name: z.string().min(1).max(256).meta({ description: 'Name of the variable.' }),
+    value: z.string().max(32_768).optional().meta({ description: 'Its value. Default "".' }),
+    valueFrom: opaqueObject('Source of the value, as in a Pod (secrets and ConfigMaps of the member).').optional(),
+  })
+  .meta({ description: 'Environment variable as in a Pod.' });
+
+export const resources = z
+  .object({
+    limits: z
+      .record(z.string(), quantity('Quantity of the resource.'))
+      .optional()
+      .meta({ description: 'Limits of each pod, for example cpu, memory. Default {}.', maxProperties: 16 }),
+    requests: z
+      .record(z.string(), quantity('Quantity of the resource.'))
+      .optional()
+      .meta({ description: 'Requests of each pod. Default: the limits.', maxProperties: 16 }),
+  })
+  .prefault({})
+  .meta({ description: 'Resources of each pod other than the accelerators. Default {}.' });
+export type Resources = z.output<typeof resources>;
+
+const reservedEnv = {
+  rule: "!has(self.env) || self.env.all(e, !e.name.startsWith('PET_') && !e.name.startsWith('AIDC_') && !(e.name in ['MASTER_ADDR','MASTER_PORT','NNODES','NODE_RANK','JAX_NUM_PROCESSES','JAX_PROCESS_ID','JAX_COORDINATOR_ADDRESS']))",
+  message:
+    'env must not set PET_*, AIDC_*, MASTER_ADDR, MASTER_PORT, NNODES, NODE_RANK or JAX_*: the operator sets them from the placement.',
+};
+
+export const modelTrainingSpec = z
+  .object({
+    model: z
+      .object({
+        name: z.string().min(1).max(63).meta({ description: 'Name of the model; a label of metrics.' }),
+        class: z
+          .enum(MODEL_CLASSES)
+          .default('Other')
+          .meta({ description: 'Kind of model; a label of metrics. Default Other.' }),
+      })
+      .meta({ description: 'The model that is trained. Immutable.', 'x-kubernetes-validations': [immutable] }),
+    task: z
+      .enum(TASKS)
+      .default('FineTune')
+      .meta({
+        description:
+          'What is done; LoRA and BatchInference are kept for an hour when finished. Immutable. Default FineTune.',
+        'x-kubernetes-validations': [immutable],
+      }),
+    framework: z
+      .enum(FRAMEWORKS)
+      .default('Torch')
+      .meta({
+        description:
+          'Which rendezvous variables are injected: PET_* and MASTER_* (Torch, DeepSpeed, Megatron), JAX_* (JAX), none (Plain). Immutable. Default Torch.',
+        'x-kubernetes-validations': [immutable],
+      }),
+    trainer: z
+      .object({
+        image: z
+          .string()
+          .min(1)
+          .max(512)
+          .meta({ description: 'Container image. Immutable.', 'x-kubernetes-validations': [immutable] }),
+        command: z
+          .array(z.string().max(8192))
+          .max(128)
+          .default([])
+          .meta({ description: 'Entry point. Default: the image’s.', 'x-kubernetes-list-type': 'atomic' }),
+        args: z
+          .array(z.string().max(8192))
+          .max(256)
+          .default([])
+          .meta({ description: 'Arguments. Default [].', 'x-kubernetes-list-type': 'atomic' }),
+        env: z
+          .array(envVar)
+          .max(256)
+          .default([])
+          .meta({
+            description: 'Environment; names the operator sets itself are refused. Default [].',
+            'x-kubernetes-list-type': 'map',
+            'x-kubernetes-list-map-keys': ['name'],
+          }),
+        numNodes: int('Pods of the gang, all started together or not at all. Default 1.', 1, 8192).default(1),
+        numProcPerNode: int(
+          'Processes per pod for PET_NPROC_PER_NODE. Default: accelerators per pod, else 1.',
+          1,
+          1024,
+        ).optional(),
+        resourcesPerNode: resources,
+        podTemplate: opaqueObject(
+          'Partial PodTemplateSpec merged under the generated pod; the container named trainer is ours. nodeName, nodeAffinity, schedulingGates, schedulerName, priorityClassName, serviceAccountName, host namespaces, hostPath, privileged, pod affinity and topologySpreadConstraints are refused in condition SpecHonoured.',
+        ).optional(),
+      })
+      .meta({ description: 'The gang of pods.', 'x-kubernetes-validations': [reservedEnv] }),
+    accelerators,
+    acceleratorPolicy,
+    datasets: z
+      .array(
+        z.object({
+          name: z.string().min(1).max(63).meta({ description: 'Dataset in the same namespace.' }),
+        }),
+      )
+      .max(16)
+      .default([])
+      .meta({
+        description:
+          'Data it reads: the run is bound to regions that hold every one of them and whose jurisdiction its residency allows; the address is injected as AIDC_DATASET_<NAME>. Immutable. Default [].',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['name'],
+      }),
+    checkpoint: z
+      .object({
+        uri: z.string().min(1).max(1024).meta({
+          description:
+            'Where checkpoints go; {region} stands for the region. Injected as AIDC_CHECKPOINT_DIR with /attempt-<n> added, and as AIDC_RESUME_FROM with the attempt before.',
+        }),
+        graceSeconds: int('Time after SIGTERM to write a last checkpoint, in seconds. Default 120.', 0, 3600).default(
+          120,
+        ),
+      })
+      .optional()
+      .meta({ description: 'Checkpointing. Default: none is assumed.' }),
+    queue: queueName,
+    priorityClassName,
+    placement,
+    failurePolicy: z
+      .object({
+        maxRestarts: int('Restarts after lost nodes or pods. Default 20.', 0, 1000).default(20),
+        maxErrorRestarts: int('Restarts after the program failed. Default 3.', 0, 1000).default(3),
+        backoff: z
+          .object({
+            initialSeconds: int('First wait before a restart, in seconds; doubles. Default 30.', 0, 3600).default(30),
+            maxSeconds: int('Longest wait before a restart, in seconds. Default 600.', 0, 86_400).default(600),
+          })
+          .prefault({})
+          .meta({
+            description: 'Waits between restarts. Default {}.',
+            'x-kubernetes-validations': [
+              {
+                rule: 'self.maxSeconds >= self.initialSeconds',
+                message: 'maxSeconds must not be below initialSeconds.',
+              },
+            ],
+          }),
+      })
+      .prefault({})
+      .meta({ description: 'What happens when it fails. Default {}.' }),
+    suspend: z
+      .boolean()
+      .default(false)
+      .meta({
+        description:
+          'True stops it, releases nodes and quota at once and keeps it; false queues it again. Default false.',
+      }),
+    activeDeadlineSeconds: int(
+      'Longest total running time over all attempts, in seconds; then it fails. Default: no bound.',
+      1,
+    ).optional(),
+    preRunningDeadlineSeconds: int(
+      'Longest time from creation until it first runs, in seconds; then it fails. Default: no bound.',
+      1,
+    ).optional(),
+    ttlSecondsAfterFinished: int(
+      'Kept this long after it finished, in seconds. Default 604800 (7 days); 3600 for LoRA and BatchInference.',
+    ).optional(),
+  })
+  .meta({
+    description: 'What to train, on what, and where it may run.',
+    'x-kubernetes-validations': [
+      mutableWhileSuspended('trainer.numNodes'),
+      mutableWhileSuspended('trainer.resourcesPerNode'),
+      mutableWhileSuspended('accelerators'),
+      mutableWhileSuspended('queue', true),
+      mutableWhileSuspended('priorityClassName', true),
+      mutableWhileSuspended('placement.regions'),
+      { rule: 'self.datasets == oldSelf.datasets', message: 'datasets is immutable.' },
+      {
+        rule: '!has(self.trainer.podTemplate) && !has(oldSelf.trainer.podTemplate) || has(self.trainer.podTemplate) && has(oldSelf.trainer.podTemplate) && self.trainer.podTemplate == oldSelf.trainer.podTemplate || oldSelf.suspend || self.suspend',
+        message: 'trainer.podTemplate can be changed only while suspend is true.',
+      },
+    ],
+  });
+
+const attemptRecord = z.object({
+  attempt: int('Number of the attempt.', 1),
+  region: z.string().max(63).meta({ description: 'Region it ran in.' }),
+  cluster: z.string().max(63).meta({ description: 'RegionalCluster it ran in.' }),
+  startTime: time('When all its pods were first ready.').optional(),
+  endTime: time('When it ended.'),
+  endReason: z.string().max(64).meta({ description: 'Why it ended, one word.' }),
+  message: z.string().max(512).optional().meta({ description: 'Why it ended, with names and numbers.' }),
+  runningSeconds: int('Time all pods were ready, in seconds.'),
+  gpuSeconds: int('Accelerator-seconds held.'),
+});
+export type AttemptRecord = z.output<typeof attemptRecord>;
+
+const avoidedNode = z.object({
+  cluster: z.string().max(63).meta({ description: 'RegionalCluster of the node.' }),
+  node: z.string().max(253).meta({ description: 'Node that is avoided.' }),
+  reason: z.string().max(64).meta({ description: 'NodeLost or BindConflict.' }),
+  bootId: z.string().max(64).optional().meta({ description: 'Avoided until the boot id differs from this.' }),
+  until: time('Avoided until then.').optional(),
+});
+export type AvoidedNode = z.output<typeof avoidedNode>;
+
+export const TRAINING_PHASES = [
+  'Pending',
+  'Queued',
+  'Binding',
+  'Starting',
+  'Running',
+  'Recovering',
+  'Suspending',
+  'Suspended',
+  'Succeeded',
+  'Failed',
+  'Cancelled',
+] as const;
+export type TrainingPhase = (typeof TRAINING_PHASES)[number];
+
+export const modelTrainingStatus = z
+  .object({
+    observedGeneration: int('metadata.generation the status was made for.').optional(),
+    phase: z
+      .enum(TRAINING_PHASES)
+      .optional()
+      .meta({ description: 'One word for people; programs read the conditions.' }),
+    conditions: conditions.optional(),
+    attempt: int('Number of the present or last attempt; 0 before the first.').optional(),
+    admission: admission.optional(),
+    placement: placementStatus.optional(),
+    restarts: z
+      .object({
+        infra: int('After lost nodes, pods or Jobs.'),
+        application: int('After the program failed.'),
+        free: int('After bind conflicts; not limited.'),
+      })
+      .optional()
+      .meta({ description: 'Restarts by cause.' }),
+    attempts: z
+      .array(attemptRecord)
+      .max(10)
+      .optional()
+      .meta({ description: 'Last 10 ended attempts.', 'x-kubernetes-list-type': 'atomic' }),
+    avoid: z
+      .array(avoidedNode)
+      .max(16)
+      .optional()
+      .meta({ description: 'Nodes that are not used again for now.', 'x-kubernetes-list-type': 'atomic' }),
+    nextAttemptTime: time('Not tried again before then (backoff).').optional(),
+    jobsStatus: z
+      .array(
+        z.object({
+          name: z.string().max(63).meta({ description: 'Name of the member Job.' }),
+          ready: int('Ready pods.'),
+          succeeded: int('Succeeded pods.'),
+          failed: int('Failed pods.'),
+          active: int('Pods that are not finished.'),
+        }),
+      )
+      .max(1)
+      .optional()
+      .meta({
+        description: 'The member Job’s counts.',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['name'],
+      }),
+    queue: z.string().max(63).optional().meta({ description: 'Queue it is or was last in.' }),
+    tenant: z.string().max(63).optional().meta({ description: 'Tenant, frozen at first admission.' }),
+    times: z
+      .object({
+        queuedSeconds: int('Closed time waiting for admission, in seconds.'),
+        startingSeconds: int('Closed time from admission to all pods ready, in seconds.'),
+        runningSeconds: int('Closed time with all pods ready, in seconds.'),
+        suspendedSeconds: int('Closed time suspended, in seconds.'),
+      })
+      .optional()
+      .meta({ description: 'Closed intervals by state; the open one starts at stateSince.' }),
+    stateSince: time('When the present state (queued, starting, running, suspended) began.').optional(),
+    startTime: time('When all pods were first ready.').optional(),
+    completionTime: time('When it finished.').optional(),
+    usage: usage.optional(),
+    display: display.optional(),
+  })
+  .meta({ description: 'What was decided and seen.' });
+
+export type ModelTrainingSpec = z.output<typeof modelTrainingSpec>;
+export type ModelTrainingStatus = z.output<typeof modelTrainingStatus>;
+export type ModelTraining = CustomResource<ModelTrainingSpec, ModelTrainingStatus>;
+
+export const MODEL_TRAINING: KindDefinition = {
+  kind: 'ModelTraining',
+  plural: 'modeltrainings',
+  singular: 'modeltraining',
+  shortNames: ['mt'],
+  namespaced: true,
+  description: 'One training run (or batch inference): a gang of pods in one region.',
+  spec: modelTrainingSpec,
+  status: modelTrainingStatus,
+  rules: [workloadNameRule],
+  columns: [
+    { name: 'Phase', path: '.status.phase' },
+    { name: 'Queue', path: '.status.queue' },
+    { name: 'GPUs', path: '.status.display.gpus' },
+    { name: 'Model', path: '.status.display.accelerator' },
+    { name: 'Region', path: '.status.placement.region' },
+    { name: 'kWh', path: '.status.display.kWh' },
+    { name: 'Age', path: '.metadata.creationTimestamp', type: 'date' },
+    { name: 'Tenant', path: '.status.tenant', wide: true },
+    { name: 'Cluster', path: '.status.placement.cluster', wide: true },
+    { name: 'Nodes', path: '.status.display.nodes', wide: true },
+    { name: 'Attempt', path: '.status.attempt', type: 'integer', wide: true },
+    { name: 'Cost', path: '.status.display.cost', wide: true },
+    { name: 'CO2', path: '.status.display.co2', wide: true },
+    { name: 'Reason', path: '.status.display.reason', wide: true },
+  ],
+};

@@ -1,0 +1,194 @@
+/**
+ * The words the pure core speaks: what is asked (Workload), what there is (Snapshot), what is decided
+ * (CyclePlan). Everything here is data; nothing reads a clock, logs or waits.
+ *
+ * Units: cpu in milli-cores, memory in MiB, accelerators in milli (1000 is one board), power in watts, money in
+ * millionths of a currency, CO2 in grams, times in ms since the epoch. Requests are rounded up, capacity down.
+ */
+import type {
+  AcceleratorRequest,
+  AcceleratorType,
+  Decision,
+  Filtered,
+  PendingReason,
+  PlacementPolicy,
+  TariffBand,
+} from '../api/index.ts';
+
+export interface Toleration {
+  readonly key?: string;
+  readonly operator?: 'Exists' | 'Equal';
+  readonly value?: string;
+  readonly effect?: string;
+}
+
+export interface Taint {
+  readonly key: string;
+  readonly value?: string;
+  readonly effect: string;
+}
+
+/** What each pod of a gang needs, and how many pods there are: placed all together or not at all. */
+export interface GangRequest {
+  readonly pods: number;
+  /** Acceptable accelerators with boards per pod, in the user's order; empty: CPU only. */
+  readonly accelerators: readonly AcceleratorRequest[];
+  readonly acceleratorPolicy: 'Ordered' | 'AnyOf';
+  readonly cpuMilli: number;
+  readonly memoryMi: number;
+  readonly nodeSelector: Readonly<Record<string, string>>;
+  readonly tolerations: readonly Toleration[];
+}
+
+export interface RegionPolicy {
+  readonly allowed: readonly string[];
+  readonly denied: readonly string[];
+  readonly preferred: readonly string[];
+  readonly cluster?: string;
+  readonly clusterLabels: Readonly<Record<string, string>>;
+  /** Each list is a bound of its own (the workload's, each Dataset's); all must allow the place. Empty list: no bound. */
+  readonly jurisdictions: readonly (readonly string[])[];
+  /** Regions that hold all the data; undefined: no data is named. */
+  readonly dataRegions?: readonly string[];
+  readonly policy: PlacementPolicy;
+  readonly weights: Readonly<Partial<Weights>>;
+  readonly maxLatencyMs?: number;
+  readonly clientRegions: readonly { readonly region: string; readonly sharePercent: number }[];
+}
+
+export interface Weights {
+  cost: number;
+  energy: number;
+  carbon: number;
+  wait: number;
+  latency: number;
+  fragmentation: number;
+}
+
+/** One thing that is admitted as a whole: a training, or one replica of a serving. */
+export interface Workload {
+  /** Unique and stable: `<uid>` of a training, `<uid>/<replica>` of a serving's replica. */
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly kind: 'ModelTraining' | 'ModelServing';
+  readonly queue: string;
+  readonly priority: number;
+  /** When it joined the queue; order within a priority. */
+  readonly queuedAt: number;
+  readonly request: GangRequest;
+  readonly regions: RegionPolicy;
+  readonly avoid: readonly { readonly cluster: string; readonly node: string }[];
+  /** Equal keys ask for the same thing under the same conditions: one "does not fit" answers for all of them. */
+  readonly classKey: string;
+}
+
+/** Labels and taints are interned: rows with equal sets share one id, so that a selector is evaluated once a set. */
+export interface NodeTable {
+  readonly count: number;
+  readonly names: readonly string[];
+  /** 1: ready, not cordoned, not being deleted. */
+  readonly usable: Uint8Array;
+  /** Index into ClusterView.accelerators, or -1. */
+  readonly accelerator: Int16Array;
+  /** Boards on the node in milli (allocatable). */
+  readonly gpuTotal: Float64Array;
+  /** Free is below zero when boards were lost while in use. */
+  readonly gpuFree: Float64Array;
+  readonly cpuTotal: Float64Array;
+  readonly cpuFree: Float64Array;
+  readonly memoryFree: Float64Array;
+  readonly podsFree: Float64Array;
+  /** Id of the node's label set in labelSets. */
+  readonly labelSet: Int32Array;
+  /** Id of the node's set of NoSchedule and NoExecute taints in taintSets. */
+  readonly taintSet: Int32Array;
+  readonly labelSets: readonly Readonly<Record<string, string>>[];
+  readonly taintSets: readonly (readonly Taint[])[];
+}
+
+export interface ClusterView {
+  readonly name: string;
+  readonly region: string;
+  readonly jurisdiction: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Why nothing may be placed here now (unreachable, not synced, duplicate); undefined: usable. */
+  readonly unusable?: { readonly reason: string; readonly message: string };
+  readonly accelerators: readonly AcceleratorType[];
+  readonly currency: string;
+  readonly timezone: string;
+  readonly tariff: readonly TariffBand[];
+  readonly puePermille: number;
+  readonly gramsPerKWh: number;
+  readonly nodeOverheadWatts: number;
+  readonly userLatency: Readonly<Record<string, number>>;
+  readonly nodes: NodeTable;
+}
+
+export interface QueueView {
+  readonly name: string;
+  readonly parent?: string;
+  readonly quota: readonly QuotaRowView[];
+  /** Namespaces that may use it; undefined: none. */
+  readonly namespaceSelector?: { readonly matchLabels: Readonly<Record<string, string>> };
+  readonly stopPolicy: 'None' | 'Hold' | 'HoldAndDrain';
+}
+
+/** In milli-GPU; undefined limits are unbounded. */
+export interface QuotaRowView {
+  readonly accelerator: string;
+  readonly region: string;
+  readonly nominal: number;
+  readonly borrowingLimit?: number;
+  readonly lendingLimit?: number;
+}
+
+export interface QueueCharge {
+  readonly accelerator: string;
+  readonly region: string;
+  readonly milliGpus: number;
+}
+
+/** Quota in use by a workload that holds an admission. */
+export interface QuotaUse {
+  readonly queue: string;
+  readonly charges: readonly QueueCharge[];
+}
+
+export interface Snapshot {
+  readonly clusters: readonly ClusterView[];
+  readonly queues: readonly QueueView[];
+  readonly quotaUse: readonly QuotaUse[];
+  /** Labels of namespaces, for queues' selectors. */
+  readonly namespaceLabels: ReadonlyMap<string, Readonly<Record<string, string>>>;
+}
+
+export interface Placed {
+  readonly cluster: string;
+  readonly region: string;
+  /** Type, or '' for CPU only. */
+  readonly accelerator: string;
+  readonly resourceName: string;
+  readonly gpusPerNode: number;
+  /** Node name of each pod in rank order. */
+  readonly nodes: readonly string[];
+}
+
+export interface Admit extends Placed {
+  readonly workload: Workload;
+  readonly queueCharges: readonly QueueCharge[];
+  readonly decision: Decision;
+}
+
+export interface NotAdmitted {
+  readonly workload: Workload;
+  readonly reason: PendingReason;
+  /** A sentence with the numbers. */
+  readonly message: string;
+  readonly filtered: readonly Filtered[];
+}
+
+export interface CyclePlan {
+  readonly admitted: readonly Admit[];
+  readonly pending: readonly NotAdmitted[];
+}
