@@ -1,0 +1,376 @@
+import type { AcceleratorType, Inventory as InventoryStatus, RegionalCluster } from '../api/index.ts';
+import type { ClusterView, NodeTable, Taint } from '../core/model.ts';
+import type { Amounts, ForeignPod, MemberNode, MemberPod } from './types.ts';
+
+/** What one pod of a run takes on its node: cpu in milli-cores, memory in MiB, boards in milli. */
+export interface PodUse {
+  readonly cpuMilli: number;
+  readonly memoryMi: number;
+  readonly gpuMilli: number;
+}
+
+/** A run that holds nodes: its key is `<workload uid>/<attempt>`. */
+export interface Reservation {
+  readonly run: string;
+  /** Node of each pod, in rank order. */
+  readonly nodes: readonly string[];
+  readonly perPod: PodUse;
+}
+
+interface Sum {
+  cpu: number;
+  memory: number;
+  gpu: number;
+  pods: number;
+}
+const none = (): Sum => ({ cpu: 0, memory: 0, gpu: 0, pods: 0 });
+
+/** What one run takes on one node: reserved by the hub, and its pods as seen in the member. */
+interface RunOnNode {
+  reserved: Sum;
+  readonly pods: Map<string, Amounts>;
+}
+
+interface Row {
+  node: MemberNode;
+  index: number;
+}
+
+const FINISHED = new Set(['Succeeded', 'Failed']);
+
+export const runKey = (uid: string, attempt: number | string): string => `${uid}/${attempt}`;
+
+/**
+ * Free capacity of one member, kept up to date event by event.
+ *
+ * A node is charged, for each run, the larger of what the hub reserved and what the run's pods are seen to use;
+ * so capacity is counted from the moment of the decision until reservation and pods are both gone, and never twice.
+ * Pods that are not ours are charged as they are seen. Free boards below zero mean that boards were lost.
+ */
+export class Inventory {
+  /** Grows with every change that could matter to a placement. */
+  version = 0;
+  readonly #rows = new Map<string, Row>();
+  readonly #runs = new Map<string, Map<string, RunOnNode>>();
+  readonly #foreign = new Map<string, Map<string, Amounts>>();
+  readonly #podNode = new Map<string, string>();
+  readonly #reservations = new Map<string, Reservation>();
+  readonly #dirty = new Set<string>();
+  readonly #labelSets = new Interner<Readonly<Record<string, string>>>();
+  readonly #taintSets = new Interner<readonly Taint[]>();
+  #accelerators: readonly AcceleratorType[] = [];
+  #table: Columns | undefined;
+
+  setAccelerators(accelerators: readonly AcceleratorType[]): void {
+    if (JSON.stringify(accelerators) === JSON.stringify(this.#accelerators)) return;
+    this.#accelerators = accelerators;
+    this.#rebuild();
+  }
+
+  upsertNode(node: MemberNode): void {
+    const name = node.metadata.name;
+    const row = this.#rows.get(name);
+    if (row === undefined) {
+      this.#rows.set(name, { node, index: -1 });
+      this.#rebuild();
+      return;
+    }
+    if (sameForPlacement(row.node, node)) {
+      row.node = node;
+      return;
+    }
+    row.node = node;
+    this.#touch(name);
+  }
+
+  removeNode(name: string): void {
+    if (this.#rows.delete(name)) this.#rebuild();
+  }
+
+  upsertPod(pod: MemberPod, run: string): void {
+    this.removePod(pod.metadata.uid, run);
+    if (pod.nodeName === undefined || FINISHED.has(pod.phase)) return;
+    this.#run(pod.nodeName, run).pods.set(pod.metadata.uid, pod.requests);
+    this.#podNode.set(pod.metadata.uid, pod.nodeName);
+    this.#touch(pod.nodeName);
+  }
+
+  removePod(uid: string, run: string): void {
+    const node = this.#podNode.get(uid);
+    if (node === undefined) return;
+    this.#podNode.delete(uid);
+    const entry = this.#runs.get(node)?.get(run);
+    if (entry === undefined) return;
+    entry.pods.delete(uid);
+    this.#dropIfEmpty(node, run, entry);
+    this.#touch(node);
+  }
+
+  upsertForeignPod(pod: ForeignPod): void {
+    this.removeForeignPod(pod.metadata.uid);
+    if (pod.nodeName === undefined) return;
+    let pods = this.#foreign.get(pod.nodeName);
+    if (pods === undefined) this.#foreign.set(pod.nodeName, (pods = new Map()));
+    pods.set(pod.metadata.uid, pod.requests);
+    this.#podNode.set(pod.metadata.uid, pod.nodeName);
+    this.#touch(pod.nodeName);
+  }
+
+  removeForeignPod(uid: string): void {
+    const node = this.#podNode.get(uid);
+    if (node === undefined) return;
+    this.#podNode.delete(uid);
+    const pods = this.#foreign.get(node);
+    pods?.delete(uid);
+    if (pods?.size === 0) this.#foreign.delete(node);
+    this.#touch(node);
+  }
+
+  /** Replaces what the run had reserved before; nodes that do not exist (any more) are kept in mind for their return. */
+  reserve(reservation: Reservation): void {
+    this.release(reservation.run);
+    this.#reservations.set(reservation.run, reservation);
+    for (const node of reservation.nodes) {
+      const reserved = this.#run(node, reservation.run).reserved;
+      reserved.cpu += reservation.perPod.cpuMilli;
+      reserved.memory += reservation.perPod.memoryMi;
+      reserved.gpu += reservation.perPod.gpuMilli;
+      reserved.pods += 1;
+      this.#touch(node);
+    }
+  }
+
+  release(run: string): void {
+    const old = this.#reservations.get(run);
+    if (old === undefined) return;
+    this.#reservations.delete(run);
+    for (const node of new Set(old.nodes)) {
+      const entry = this.#runs.get(node)?.get(run);
+      if (entry === undefined) continue;
+      entry.reserved = none();
+      this.#dropIfEmpty(node, run, entry);
+      this.#touch(node);
+    }
+  }
+
+  reservation(run: string): Reservation | undefined {
+    return this.#reservations.get(run);
+  }
+
+  node(name: string): MemberNode | undefined {
+    return this.#rows.get(name)?.node;
+  }
+
+  /** Columns shared with the next call: read them before the next event is applied. */
+  table(): NodeTable {
+    if (this.#table === undefined) {
+      this.#table = newColumns(this.#rows.size);
+      let index = 0;
+      for (const [name, row] of this.#rows) {
+        row.index = index;
+        this.#table.names[index] = name;
+        this.#writeRow(this.#table, row);
+        index += 1;
+      }
+    } else {
+      for (const name of this.#dirty) {
+        const row = this.#rows.get(name);
+        if (row !== undefined) this.#writeRow(this.#table, row);
+      }
+    }
+    this.#dirty.clear();
+    return { ...this.#table, labelSets: this.#labelSets.values, taintSets: this.#taintSets.values };
+  }
+
+  /** One line per declared accelerator type; boards are rounded down to whole ones. */
+  summary(): InventoryStatus[] {
+    const table = this.table();
+    return this.#accelerators.map((accelerator, index) => {
+      const out = {
+        type: accelerator.type,
+        nodes: 0,
+        total: 0,
+        allocatable: 0,
+        reserved: 0,
+        usedByOthers: 0,
+        free: 0,
+        largestFreeGang: 0,
+      };
+      for (let row = 0; row < table.count; row += 1) {
+        if (table.accelerator[row] !== index) continue;
+        this.#addToSummary(out, table, row, accelerator.resourceName);
+      }
+      return out;
+    });
+  }
+
+  #addToSummary(out: InventoryStatus, table: NodeTable, row: number, resourceName: string): void {
+    const name = table.names[row] ?? '';
+    const total = (table.gpuTotal[row] ?? 0) / 1000;
+    const free = Math.max(0, Math.floor((table.gpuFree[row] ?? 0) / 1000));
+    out.nodes += 1;
+    out.total += total;
+    for (const pod of this.#foreign.get(name)?.values() ?? []) out.usedByOthers += pod.extended[resourceName] ?? 0;
+    for (const run of this.#runs.get(name)?.values() ?? []) {
+      out.reserved += Math.ceil(Math.max(run.reserved.gpu, seen(run, resourceName).gpu) / 1000);
+    }
+    if (table.usable[row] !== 1) return;
+    out.allocatable += total;
+    out.free += free;
+    if (total > 0 && free >= total) out.largestFreeGang += 1;
+  }
+
+  #rebuild(): void {
+    this.version += 1;
+    this.#table = undefined;
+  }
+
+  #touch(node: string): void {
+    this.version += 1;
+    this.#dirty.add(node);
+  }
+
+  #run(node: string, run: string): RunOnNode {
+    let runs = this.#runs.get(node);
+    if (runs === undefined) this.#runs.set(node, (runs = new Map()));
+    let entry = runs.get(run);
+    if (entry === undefined) runs.set(run, (entry = { reserved: none(), pods: new Map() }));
+    return entry;
+  }
+
+  #dropIfEmpty(node: string, run: string, entry: RunOnNode): void {
+    if (entry.reserved.pods > 0 || entry.pods.size > 0) return;
+    const runs = this.#runs.get(node);
+    runs?.delete(run);
+    if (runs?.size === 0) this.#runs.delete(node);
+  }
+
+  #acceleratorOf(node: MemberNode): number {
+    return this.#accelerators.findIndex(
+      (accelerator) =>
+        accelerator.resourceName in node.allocatable.extended &&
+        matches(accelerator.nodeSelector, node.metadata.labels),
+    );
+  }
+
+  #writeRow(table: Columns, row: Row): void {
+    const { node, index } = row;
+    const name = node.metadata.name;
+    const accelerator = this.#acceleratorOf(node);
+    const resource = this.#accelerators[accelerator]?.resourceName;
+    const used = none();
+    for (const pod of this.#foreign.get(name)?.values() ?? []) addAmounts(used, pod, resource);
+    for (const run of this.#runs.get(name)?.values() ?? []) addLarger(used, run, resource);
+    const gpuTotal = resource === undefined ? 0 : (node.allocatable.extended[resource] ?? 0) * 1000;
+    table.usable[index] = node.ready && !node.unschedulable && node.metadata.deletionTimestamp === undefined ? 1 : 0;
+    table.accelerator[index] = accelerator;
+    table.gpuTotal[index] = gpuTotal;
+    table.gpuFree[index] = gpuTotal - used.gpu;
+    table.cpuTotal[index] = node.allocatable.cpuMilli;
+    table.cpuFree[index] = node.allocatable.cpuMilli - used.cpu;
+    table.memoryFree[index] = node.allocatable.memoryMi - used.memory;
+    table.podsFree[index] = node.allocatable.pods - used.pods;
+    table.labelSet[index] = this.#labelSets.id(node.metadata.labels);
+    table.taintSet[index] = this.#taintSets.id(node.taints);
+  }
+}
+
+/** A cluster as the pure core sees it. */
+export function clusterView(
+  cluster: RegionalCluster,
+  inventory: Inventory,
+  unusable: { reason: string; message: string } | undefined,
+): ClusterView {
+  const { spec } = cluster;
+  return {
+    name: cluster.metadata.name,
+    region: spec.region,
+    jurisdiction: spec.location.jurisdiction,
+    labels: cluster.metadata.labels ?? {},
+    ...(unusable === undefined ? {} : { unusable }),
+    accelerators: spec.accelerators,
+    currency: spec.electricity.currency,
+    timezone: spec.electricity.timezone,
+    tariff: spec.electricity.tariff,
+    puePermille: spec.puePermille,
+    gramsPerKWh: spec.carbon.gramsPerKWh,
+    nodeOverheadWatts: spec.power.nodeOverheadWatts,
+    userLatency: Object.fromEntries(spec.userLatency.map((entry) => [entry.region, entry.ms])),
+    nodes: inventory.table(),
+  };
+}
+
+interface Columns extends NodeTable {
+  readonly names: string[];
+}
+
+function newColumns(count: number): Columns {
+  return {
+    count,
+    names: new Array<string>(count),
+    usable: new Uint8Array(count),
+    accelerator: new Int16Array(count),
+    gpuTotal: new Float64Array(count),
+    gpuFree: new Float64Array(count),
+    cpuTotal: new Float64Array(count),
+    cpuFree: new Float64Array(count),
+    memoryFree: new Float64Array(count),
+    podsFree: new Float64Array(count),
+    labelSet: new Int32Array(count),
+    taintSet: new Int32Array(count),
+    labelSets: [],
+    taintSets: [],
+  };
+}
+
+function addAmounts(sum: Sum, amounts: Amounts, resource: string | undefined): void {
+  sum.cpu += amounts.cpuMilli;
+  sum.memory += amounts.memoryMi;
+  sum.gpu += resource === undefined ? 0 : (amounts.extended[resource] ?? 0) * 1000;
+  sum.pods += 1;
+}
+
+function seen(run: RunOnNode, resource: string | undefined): Sum {
+  const sum = none();
+  for (const pod of run.pods.values()) addAmounts(sum, pod, resource);
+  return sum;
+}
+
+function addLarger(sum: Sum, run: RunOnNode, resource: string | undefined): void {
+  const pods = seen(run, resource);
+  sum.cpu += Math.max(run.reserved.cpu, pods.cpu);
+  sum.memory += Math.max(run.reserved.memory, pods.memory);
+  sum.gpu += Math.max(run.reserved.gpu, pods.gpu);
+  sum.pods += Math.max(run.reserved.pods, pods.pods);
+}
+
+const matches = (selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean =>
+  Object.entries(selector).every(([key, value]) => labels[key] === value);
+
+/** Heartbeats change a node object without changing what can be placed on it. */
+function sameForPlacement(a: MemberNode, b: MemberNode): boolean {
+  return (
+    a.ready === b.ready &&
+    a.unschedulable === b.unschedulable &&
+    a.metadata.deletionTimestamp === b.metadata.deletionTimestamp &&
+    JSON.stringify([a.allocatable, a.taints, a.metadata.labels]) ===
+      JSON.stringify([b.allocatable, b.taints, b.metadata.labels])
+  );
+}
+
+/** Gives equal values one small id. */
+class Interner<T> {
+  readonly values: T[] = [];
+  readonly #ids = new Map<string, number>();
+
+  id(value: T): number {
+    const key = JSON.stringify(value);
+    let id = this.#ids.get(key);
+    if (id === undefined) {
+      id = this.values.length;
+      this.values.push(value);
+      this.#ids.set(key, id);
+    }
+    return id;
+  }
+}

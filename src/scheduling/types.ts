@@ -1,0 +1,41 @@
+import type { Admit, NotAdmitted, QueueCharge, Workload } from '../core/model.ts';
+import type { PodUse } from '../regions/index.ts';
+
+/** A workload (or replica) that holds nodes and quota: what its `status.admission` says. */
+export interface Holder {
+  /** Workload.key. */
+  readonly key: string;
+  /** Inventory run key: `<uid>/<attempt>`. */
+  readonly run: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly cluster: string;
+  readonly queue: string;
+  readonly charges: readonly QueueCharge[];
+  readonly priority: number;
+  /** Node of each pod in rank order. */
+  readonly nodes: readonly string[];
+  readonly perPod: PodUse;
+}
+
+export type BindResult = 'bound' | 'conflict' | 'gone' | 'failed';
+
+/** What a model kind does with the scheduler's answers. */
+export interface Binder {
+  /** Writes the admission into the object's status. Resolves after the write; never throws. */
+  bind(admit: Admit, epoch: number, nowMs: number): Promise<{ result: BindResult; resourceVersion?: string }>;
+  /** Told after a cycle; says on the object why it waits. Must not block. */
+  notAdmitted(answer: NotAdmitted): void;
+}
+
+/** What the scheduler is told of one workload each time its object changes. */
+export interface Observation {
+  readonly key: string;
+  readonly kind: Workload['kind'];
+  /** resourceVersion of the object the observation was made from. */
+  readonly resourceVersion: string;
+  /** Set: it holds an admission. */
+  readonly holder?: Holder;
+  /** Set: it wants one now. */
+  readonly pending?: Workload;
+}
