@@ -116,6 +116,7 @@ export const usage = z
     costMicros: int('Cost of closed intervals in millionths of the currency: GPU-hours and electricity.'),
     carbonGrams: int('CO2 of closed intervals in grams, by the location.'),
     currency: z.string().max(8).meta({ description: 'ISO 4217 code of the cost.' }),
+    until: time('Use up to then is closed; what is held now counts from then.'),
     source: z.enum(['Counter', 'Integrated', 'Estimate']).meta({
       description: 'How the energy was found. Estimate: configured board power times time held.',
     }),

@@ -24,6 +24,8 @@ const admissionShape = {
   accelerator: name('Accelerator type, or empty for a CPU-only workload.'),
   resourceName: z.string().max(253).meta({ description: 'Extended resource of that accelerator in that cluster.' }),
   gpusPerNode: int('Accelerators of each pod.'),
+  cpuMilliPerNode: int('CPU of each pod in thousandths of a core.'),
+  memoryMiPerNode: int('Memory of each pod in MiB.'),
   queue: name('Leaf queue that is charged.'),
   queueCharges: z
     .array(queueCharge)

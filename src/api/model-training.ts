@@ -270,6 +270,14 @@ export const modelTrainingStatus = z
       .max(16)
       .optional()
       .meta({ description: 'Nodes that are not used again for now.', 'x-kubernetes-list-type': 'atomic' }),
+    ending: z
+      .object({
+        reason: z.string().max(64).meta({ description: 'Why the attempt ends, one word.' }),
+        message: z.string().max(512).meta({ description: 'Why the attempt ends, with names and numbers.' }),
+        time: time('When the end was decided.'),
+      })
+      .optional()
+      .meta({ description: 'The present attempt has ended for this reason; its pods are being removed.' }),
     nextAttemptTime: time('Not tried again before then (backoff).').optional(),
     jobsStatus: z
       .array(
