@@ -1,5 +1,6 @@
-import type { AcceleratorType, Inventory as InventoryStatus, RegionalCluster } from '../api/index.ts';
-import type { ClusterView, NodeTable, Taint } from '../core/model.ts';
+import type { AcceleratorType, Inventory as InventoryStatus } from '../api/index.ts';
+import type { NodeTable, Taint } from '../core/model.ts';
+import { Interner } from './interner.ts';
 import type { Amounts, ForeignPod, MemberNode, MemberPod } from './types.ts';
 
 /** What one pod of a run takes on its node: cpu in milli-cores, memory in MiB, boards in milli. */
@@ -53,7 +54,9 @@ export class Inventory {
   readonly #rows = new Map<string, Row>();
   readonly #runs = new Map<string, Map<string, RunOnNode>>();
   readonly #foreign = new Map<string, Map<string, Amounts>>();
-  readonly #podNode = new Map<string, string>();
+  /** Where a pod of ours and a foreign one is charged. One uid may for a moment be in both: its label was changed. */
+  readonly #podAt = new Map<string, { readonly node: string; readonly run: string }>();
+  readonly #foreignAt = new Map<string, string>();
   readonly #reservations = new Map<string, Reservation>();
   readonly #dirty = new Set<string>();
   readonly #labelSets = new Interner<Readonly<Record<string, string>>>();
@@ -88,38 +91,49 @@ export class Inventory {
   }
 
   upsertPod(pod: MemberPod, run: string): void {
-    this.removePod(pod.metadata.uid, run);
-    if (pod.nodeName === undefined || FINISHED.has(pod.phase)) return;
-    this.#run(pod.nodeName, run).pods.set(pod.metadata.uid, pod.requests);
-    this.#podNode.set(pod.metadata.uid, pod.nodeName);
-    this.#touch(pod.nodeName);
-  }
-
-  removePod(uid: string, run: string): void {
-    const node = this.#podNode.get(uid);
+    const { uid } = pod.metadata;
+    const node = FINISHED.has(pod.phase) ? undefined : pod.nodeName;
+    const at = this.#podAt.get(uid);
+    if (at !== undefined && at.node === node && at.run === run) {
+      const pods = this.#run(node, run).pods;
+      if (sameAmounts(pods.get(uid), pod.requests)) return;
+      pods.set(uid, pod.requests);
+      this.#touch(node);
+      return;
+    }
+    this.removePod(uid);
     if (node === undefined) return;
-    this.#podNode.delete(uid);
-    const entry = this.#runs.get(node)?.get(run);
-    if (entry === undefined) return;
-    entry.pods.delete(uid);
-    this.#dropIfEmpty(node, run, entry);
+    this.#run(node, run).pods.set(uid, pod.requests);
+    this.#podAt.set(uid, { node, run });
     this.#touch(node);
   }
 
+  removePod(uid: string): void {
+    const at = this.#podAt.get(uid);
+    if (at === undefined) return;
+    this.#podAt.delete(uid);
+    const entry = this.#runs.get(at.node)?.get(at.run);
+    if (entry === undefined) return;
+    entry.pods.delete(uid);
+    this.#dropIfEmpty(at.node, at.run, entry);
+    this.#touch(at.node);
+  }
+
   upsertForeignPod(pod: ForeignPod): void {
-    this.removeForeignPod(pod.metadata.uid);
+    const { uid } = pod.metadata;
+    const at = this.#foreignAt.get(uid);
+    if (at !== undefined && at === pod.nodeName && sameAmounts(this.#foreign.get(at)?.get(uid), pod.requests)) return;
+    this.removeForeignPod(uid);
     if (pod.nodeName === undefined) return;
-    let pods = this.#foreign.get(pod.nodeName);
-    if (pods === undefined) this.#foreign.set(pod.nodeName, (pods = new Map()));
-    pods.set(pod.metadata.uid, pod.requests);
-    this.#podNode.set(pod.metadata.uid, pod.nodeName);
+    getOrAdd(this.#foreign, pod.nodeName, () => new Map()).set(uid, pod.requests);
+    this.#foreignAt.set(uid, pod.nodeName);
     this.#touch(pod.nodeName);
   }
 
   removeForeignPod(uid: string): void {
-    const node = this.#podNode.get(uid);
+    const node = this.#foreignAt.get(uid);
     if (node === undefined) return;
-    this.#podNode.delete(uid);
+    this.#foreignAt.delete(uid);
     const pods = this.#foreign.get(node);
     pods?.delete(uid);
     if (pods?.size === 0) this.#foreign.delete(node);
@@ -165,6 +179,9 @@ export class Inventory {
   table(): NodeTable {
     if (this.#table === undefined) {
       this.#table = newColumns(this.#rows.size);
+      // Only here may ids change: rows that are gone must not keep their sets for ever.
+      this.#labelSets.clear();
+      this.#taintSets.clear();
       let index = 0;
       for (const [name, row] of this.#rows) {
         row.index = index;
@@ -231,11 +248,8 @@ export class Inventory {
   }
 
   #run(node: string, run: string): RunOnNode {
-    let runs = this.#runs.get(node);
-    if (runs === undefined) this.#runs.set(node, (runs = new Map()));
-    let entry = runs.get(run);
-    if (entry === undefined) runs.set(run, (entry = { reserved: none(), pods: new Map() }));
-    return entry;
+    const runs = getOrAdd(this.#runs, node, () => new Map());
+    return getOrAdd(runs, run, () => ({ reserved: none(), pods: new Map() }));
   }
 
   #dropIfEmpty(node: string, run: string, entry: RunOnNode): void {
@@ -275,31 +289,6 @@ export class Inventory {
   }
 }
 
-/** A cluster as the pure core sees it. */
-export function clusterView(
-  cluster: RegionalCluster,
-  inventory: Inventory,
-  unusable: { reason: string; message: string } | undefined,
-): ClusterView {
-  const { spec } = cluster;
-  return {
-    name: cluster.metadata.name,
-    region: spec.region,
-    jurisdiction: spec.location.jurisdiction,
-    labels: cluster.metadata.labels ?? {},
-    ...(unusable === undefined ? {} : { unusable }),
-    accelerators: spec.accelerators,
-    currency: spec.electricity.currency,
-    timezone: spec.electricity.timezone,
-    tariff: spec.electricity.tariff,
-    puePermille: spec.puePermille,
-    gramsPerKWh: spec.carbon.gramsPerKWh,
-    nodeOverheadWatts: spec.power.nodeOverheadWatts,
-    userLatency: Object.fromEntries(spec.userLatency.map((entry) => [entry.region, entry.ms])),
-    nodes: inventory.table(),
-  };
-}
-
 interface Columns extends NodeTable {
   readonly names: string[];
 }
@@ -321,6 +310,15 @@ function newColumns(count: number): Columns {
     labelSets: [],
     taintSets: [],
   };
+}
+
+function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
 }
 
 function addAmounts(sum: Sum, amounts: Amounts, resource: string | undefined): void {
@@ -347,6 +345,15 @@ function addLarger(sum: Sum, run: RunOnNode, resource: string | undefined): void
 const matches = (selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean =>
   Object.entries(selector).every(([key, value]) => labels[key] === value);
 
+function sameAmounts(a: Amounts | undefined, b: Amounts): boolean {
+  if (a === b) return true;
+  if (a === undefined || a.cpuMilli !== b.cpuMilli || a.memoryMi !== b.memoryMi) return false;
+  const names = Object.keys(b.extended);
+  return (
+    names.length === Object.keys(a.extended).length && names.every((name) => a.extended[name] === b.extended[name])
+  );
+}
+
 /** Heartbeats change a node object without changing what can be placed on it. */
 function sameForPlacement(a: MemberNode, b: MemberNode): boolean {
   return (
@@ -356,21 +363,4 @@ function sameForPlacement(a: MemberNode, b: MemberNode): boolean {
     JSON.stringify([a.allocatable, a.taints, a.metadata.labels]) ===
       JSON.stringify([b.allocatable, b.taints, b.metadata.labels])
   );
-}
-
-/** Gives equal values one small id. */
-class Interner<T> {
-  readonly values: T[] = [];
-  readonly #ids = new Map<string, number>();
-
-  id(value: T): number {
-    const key = JSON.stringify(value);
-    let id = this.#ids.get(key);
-    if (id === undefined) {
-      id = this.values.length;
-      this.values.push(value);
-      this.#ids.set(key, id);
-    }
-    return id;
-  }
 }

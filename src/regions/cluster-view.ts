@@ -1,0 +1,28 @@
+import type { RegionalCluster } from '../api/index.ts';
+import type { ClusterView } from '../core/model.ts';
+import type { Inventory } from './inventory.ts';
+
+/** A cluster as the pure core sees it. */
+export function clusterView(
+  cluster: RegionalCluster,
+  inventory: Inventory,
+  unusable: { reason: string; message: string } | undefined,
+): ClusterView {
+  const { spec } = cluster;
+  return {
+    name: cluster.metadata.name,
+    region: spec.region,
+    jurisdiction: spec.location.jurisdiction,
+    labels: cluster.metadata.labels ?? {},
+    ...(unusable === undefined ? {} : { unusable }),
+    accelerators: spec.accelerators,
+    currency: spec.electricity.currency,
+    timezone: spec.electricity.timezone,
+    tariff: spec.electricity.tariff,
+    puePermille: spec.puePermille,
+    gramsPerKWh: spec.carbon.gramsPerKWh,
+    nodeOverheadWatts: spec.power.nodeOverheadWatts,
+    userLatency: Object.fromEntries(spec.userLatency.map((entry) => [entry.region, entry.ms])),
+    nodes: inventory.table(),
+  };
+}
