@@ -1,0 +1,110 @@
+import type { Condition, ConditionType, Inventory, RegionalCluster, RegionalClusterStatus } from '../api/index.ts';
+import { CONDITION } from '../api/index.ts';
+import { type Problem, REGION_REASON } from './reasons.ts';
+
+export interface Verdict {
+  readonly status: Condition['status'];
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What the controller knows of a member at one moment. Absent: not known now, what was written before stays. */
+export interface Observed {
+  readonly nowMs: number;
+  readonly reachable: Verdict;
+  /** Why it is not usable; undefined: Ready. */
+  readonly problem: Problem | undefined;
+  /** Something short of a problem, said in Ready's message. */
+  readonly note?: string;
+  readonly clusterUID?: string;
+  readonly version?: string;
+  readonly inventory?: readonly Inventory[];
+  readonly skewMs?: number;
+  readonly lastAnswerMs?: number;
+  readonly pricePerKWhMicros?: number;
+}
+
+export function deriveStatus(cluster: RegionalCluster, observed: Observed): RegionalClusterStatus {
+  const old = cluster.status ?? {};
+  const clusterUID = old.clusterUID ?? observed.clusterUID;
+  const version = observed.version ?? old.version;
+  const inventory = observed.inventory ?? old.inventory;
+  const lastSyncTime = syncTime(old.lastSyncTime, observed.lastAnswerMs);
+  const clockSkewSeconds = skewSeconds(old.clockSkewSeconds, observed.skewMs);
+  return {
+    ...(cluster.metadata.generation === undefined ? {} : { observedGeneration: cluster.metadata.generation }),
+    conditions: conditions(cluster, observed),
+    ...(clusterUID === undefined ? {} : { clusterUID }),
+    ...(version === undefined ? {} : { version: version.slice(0, 64) }),
+    ...(inventory === undefined ? {} : { inventory: [...inventory] }),
+    ...(lastSyncTime === undefined ? {} : { lastSyncTime }),
+    ...(clockSkewSeconds === undefined ? {} : { clockSkewSeconds }),
+    display: display(cluster, inventory, observed.pricePerKWhMicros),
+  };
+}
+
+export const rfc3339 = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+
+function conditions(cluster: RegionalCluster, observed: Observed): Condition[] {
+  const ready: Verdict =
+    observed.problem === undefined
+      ? { status: 'True', reason: REGION_REASON.Ready, message: readyMessage(observed.note) }
+      : { status: 'False', ...observed.problem };
+  const result = new Map((cluster.status?.conditions ?? []).map((condition) => [condition.type, condition]));
+  set(result, CONDITION.Ready, ready, cluster, observed.nowMs);
+  set(result, CONDITION.Reachable, observed.reachable, cluster, observed.nowMs);
+  return [...result.values()];
+}
+
+const readyMessage = (note: string | undefined): string => `It can be given work.${note ? ` ${note}` : ''}`;
+
+function set(
+  into: Map<string, Condition>,
+  type: ConditionType,
+  verdict: Verdict,
+  cluster: RegionalCluster,
+  nowMs: number,
+): void {
+  const before = into.get(type);
+  const { generation } = cluster.metadata;
+  into.set(type, {
+    type,
+    status: verdict.status,
+    reason: verdict.reason,
+    message: verdict.message.slice(0, 4096),
+    lastTransitionTime: before?.status === verdict.status ? before.lastTransitionTime : rfc3339(nowMs),
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+  });
+}
+
+const MINUTE = 60_000;
+
+/** At most one new value a minute. */
+function syncTime(old: string | undefined, lastAnswerMs: number | undefined): string | undefined {
+  if (lastAnswerMs === undefined) return old;
+  if (old !== undefined && Math.abs(lastAnswerMs - Date.parse(old)) < MINUTE) return old;
+  return rfc3339(lastAnswerMs);
+}
+
+/** In steps of 10 s, and unmoved while the step before is still about right, so that it does not flap. */
+export function skewSeconds(old: number | undefined, skewMs: number | undefined): number | undefined {
+  if (skewMs === undefined) return old;
+  const seconds = skewMs / 1000;
+  if (old !== undefined && Math.abs(seconds - old) < 8) return old;
+  return Math.round(seconds / 10) * 10 + 0;
+}
+
+function display(
+  cluster: RegionalCluster,
+  inventory: readonly Inventory[] | undefined,
+  price: number | undefined,
+): NonNullable<RegionalClusterStatus['display']> {
+  const { spec } = cluster;
+  const sum = (of: (line: Inventory) => number): number => (inventory ?? []).reduce((all, line) => all + of(line), 0);
+  return {
+    ...(inventory === undefined ? {} : { gpus: `${sum((line) => line.free)}/${sum((line) => line.allocatable)}` }),
+    ...(price === undefined ? {} : { price: `${(price / 1_000_000).toFixed(3)} ${spec.electricity.currency}/kWh` }),
+    pue: (spec.puePermille / 1000).toFixed(2),
+    co2: `${spec.carbon.gramsPerKWh} g/kWh`,
+  };
+}
