@@ -50,6 +50,8 @@ export interface RegionPolicy {
   readonly jurisdictions: readonly (readonly string[])[];
   /** Regions that hold all the data; undefined: no data is named. */
   readonly dataRegions?: readonly string[];
+  /** Clusters ruled out for a reason the core does not know, each with a sentence. */
+  readonly excluded?: readonly Filtered[];
   readonly policy: PlacementPolicy;
   readonly weights: Readonly<Partial<Weights>>;
   readonly maxLatencyMs?: number;

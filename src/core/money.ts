@@ -1,0 +1,119 @@
+/**
+ * Power, money and CO2 of holding accelerators.
+ *
+ *   watts  = (gpus * boardWatts + nodeShare * nodeOverheadWatts) * PUE          facility power
+ *   cost   = gpus * gpuHourMicros + watts / 1000 * pricePerKWhMicros            an hour
+ *   carbon = watts / 1000 * gramsPerKWh                                         an hour, by location
+ *
+ * Money is in millionths of the cluster's currency. Results are integers, rounded half up once, at the end.
+ */
+import type { AcceleratorType, TariffBand } from '../api/index.ts';
+import { localTime, QUARTER_HOUR_MS } from './local-time.ts';
+import type { ClusterView } from './model.ts';
+
+/** The facts of a cluster that power and money follow from. */
+export type PowerFacts = Pick<ClusterView, 'timezone' | 'tariff' | 'puePermille' | 'gramsPerKWh' | 'nodeOverheadWatts'>;
+
+/** What is held. */
+export interface Held {
+  readonly cluster: PowerFacts;
+  /** null: CPU only. */
+  readonly accelerator: Pick<AcceleratorType, 'boardWatts' | 'gpuHourMicros'> | null;
+  /** Boards, all pods together. */
+  readonly gpus: number;
+  /** Sum over the pods of the share of its node's boards (of its cpu, for CPU only) that each takes. */
+  readonly nodeShare: number;
+}
+
+export interface Rates {
+  readonly watts: number;
+  readonly costMicrosPerHour: number;
+  readonly carbonGramsPerHour: number;
+}
+
+type Tariff = readonly TariffBand[];
+
+/** Price of a kWh then: of the first band that matches; null: none does, or no such time zone. */
+export function pricePerKWhMicrosAt(tariff: Tariff, timezone: string, nowMs: number): number | null {
+  const local = localTime(timezone, nowMs);
+  if (local === null) return null;
+  return tariff.find((band) => holds(band, local))?.pricePerKWhMicros ?? null;
+}
+
+const holds = (band: TariffBand, local: { month: number; hour: number }): boolean =>
+  (band.months.length === 0 || band.months.includes(local.month)) &&
+  (band.hours.length === 0 || band.hours.includes(local.hour));
+
+/** Where no band matches, the dearest one counts, so that a gap never looks free. */
+export function priceOrDearest(tariff: Tariff, timezone: string, nowMs: number): number {
+  return (
+    pricePerKWhMicrosAt(tariff, timezone, nowMs) ??
+    tariff.reduce((dearest, band) => Math.max(dearest, band.pricePerKWhMicros), 0)
+  );
+}
+
+/** When the price next differs from the present one, in ms since the epoch; null: never. */
+export function nextTariffChange(tariff: Tariff, timezone: string, nowMs: number): number | null {
+  if (localTime(timezone, nowMs) === null || isConstant(tariff)) return null;
+  const price = pricePerKWhMicrosAt(tariff, timezone, nowMs);
+  const end = nowMs + 367 * DAY_MS;
+  let at = (Math.floor(nowMs / QUARTER_HOUR_MS) + 1) * QUARTER_HOUR_MS;
+  for (; at < end; at += QUARTER_HOUR_MS) {
+    if (pricePerKWhMicrosAt(tariff, timezone, at) !== price) return at;
+  }
+  return null;
+}
+
+const DAY_MS = 86_400_000;
+
+/** One price, always. */
+function isConstant(tariff: Tariff): boolean {
+  const always = tariff.some((band) => band.months.length === 0 && band.hours.length === 0);
+  return always && tariff.every((band) => band.pricePerKWhMicros === tariff[0]?.pricePerKWhMicros);
+}
+
+/** Facility watts, before rounding. */
+const watts = ({ cluster, accelerator, gpus, nodeShare }: Held): number =>
+  ((gpus * (accelerator?.boardWatts ?? 0) + cluster.nodeOverheadWatts * nodeShare) * cluster.puePermille) / 1000;
+
+const roundHalfUp = (value: number): number => Math.floor(value + 0.5);
+
+/** Rates at a known price of a kWh in millionths. */
+export function ratesAtPrice(held: Held, pricePerKWhMicros: number): Rates {
+  const power = watts(held);
+  return {
+    watts: roundHalfUp(power),
+    costMicrosPerHour: roundHalfUp(
+      held.gpus * (held.accelerator?.gpuHourMicros ?? 0) + (power / 1000) * pricePerKWhMicros,
+    ),
+    carbonGramsPerHour: roundHalfUp((power / 1000) * held.cluster.gramsPerKWh),
+  };
+}
+
+/** Rates at a moment. */
+export const rates = (held: Held, nowMs: number): Rates =>
+  ratesAtPrice(held, priceOrDearest(held.cluster.tariff, held.cluster.timezone, nowMs));
+
+export interface Totals {
+  readonly wattHours: number;
+  readonly costMicros: number;
+  readonly carbonGrams: number;
+}
+
+/** Energy, money and CO2 from `fromMs` to `toMs`, each tariff band for as long as it holds. */
+export function totals(held: Held, fromMs: number, toMs: number): Totals {
+  const { tariff, timezone, gramsPerKWh } = held.cluster;
+  const hours = Math.max(0, toMs - fromMs) / 3_600_000;
+  const power = watts(held);
+  let priceHours = 0;
+  for (let at = fromMs; at < toMs; ) {
+    const end = Math.min(toMs, (Math.floor(at / QUARTER_HOUR_MS) + 1) * QUARTER_HOUR_MS);
+    priceHours += (priceOrDearest(tariff, timezone, at) * (end - at)) / 3_600_000;
+    at = end;
+  }
+  return {
+    wattHours: roundHalfUp(power * hours),
+    costMicros: roundHalfUp(held.gpus * (held.accelerator?.gpuHourMicros ?? 0) * hours + (power / 1000) * priceHours),
+    carbonGrams: roundHalfUp((power / 1000) * hours * gramsPerKWh),
+  };
+}
