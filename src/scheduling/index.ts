@@ -1,0 +1,2 @@
+export { queueView, Scheduler, type SchedulerOptions } from './scheduler.ts';
+export type * from './types.ts';

@@ -1,0 +1,16 @@
+import type { RuntimeMetrics } from '../runtime/metrics.ts';
+
+/** Durations from 1 ms, doubling 15 times. */
+const CYCLE_BUCKETS = Array.from({ length: 15 }, (_, power) => 0.001 * 2 ** power);
+
+/** The scheduler's own series; queue and workload series are read from the stores at scrape. */
+export function schedulerMetrics(metrics: RuntimeMetrics) {
+  const attempts = metrics.counter('aidc_scheduling_attempts_total', 'Decisions about a workload by result.', ['result']);
+  const cycle = metrics
+    .histogram('aidc_scheduling_cycle_duration_seconds', 'Duration of a scheduling cycle.', [], CYCLE_BUCKETS)
+    .labels({});
+  return {
+    attempt: (result: 'bound' | 'unschedulable' | 'error') => attempts.labels({ result }).inc(),
+    cycleSeconds: (seconds: number) => cycle.observe(seconds),
+  };
+}

@@ -1,0 +1,328 @@
+import type { ComputeQueue } from '../api/index.ts';
+import { runCycle } from '../core/cycle.ts';
+import type { Admit, CyclePlan, NotAdmitted, QueueView, Snapshot, Workload } from '../core/model.ts';
+import { QuotaTree } from '../core/quota.ts';
+import type { Store } from '../kube/store.ts';
+import { clusterView, type Inventory, type Member, type MemberNamespace, type MemberSource } from '../regions/index.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { RuntimeMetrics } from '../runtime/metrics.ts';
+import { schedulerMetrics } from './metrics.ts';
+import type { Binder, Holder, Observation } from './types.ts';
+
+export interface SchedulerOptions {
+  readonly members: MemberSource & { inventory(cluster: string): Inventory | undefined };
+  readonly queues: Store<ComputeQueue>;
+  readonly namespaces: Store<MemberNamespace>;
+  /** The leader's term; undefined: this process does not lead and decides nothing. */
+  readonly epoch: () => number | undefined;
+  /** Everything was listed once; before that nothing is decided. */
+  readonly ready: () => boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: RuntimeMetrics;
+}
+
+/** A decision that was made and is not yet seen back in the watch. */
+interface Assumed {
+  readonly holder: Holder;
+  readonly workload: Workload;
+  /** Version of the object the write made; undefined while the write is under way. */
+  resourceVersion?: string | undefined;
+}
+
+/** Waits for more events this long before a cycle, but never longer than MAX_WINDOW_MS after the first. */
+const IDLE_WINDOW_MS = 10;
+const MAX_WINDOW_MS = 100;
+
+/**
+ * Decides for all kinds of workloads: keeps who waits and who holds, runs the pure cycle when something changed
+ * that could matter, assumes its decisions at once and has them written. A decision whose write fails is forgotten
+ * and made again.
+ */
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+  readonly #logger: Logger;
+  readonly #metrics: ReturnType<typeof schedulerMetrics>;
+  readonly #binders = new Map<Workload['kind'], Binder>();
+  readonly #pending = new Map<string, Workload>();
+  readonly #holders = new Map<string, Holder>();
+  readonly #assumed = new Map<string, Assumed>();
+  readonly #answers = new Map<string, NotAdmitted>();
+  readonly #listeners = new Set<() => void>();
+  #dirty = true;
+  #wake: (() => void) | undefined;
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+    this.#logger = options.logger.child({ component: 'scheduler' });
+    this.#metrics = schedulerMetrics(options.metrics);
+    // Status writes change a queue's version, not its generation: they must not cause the next cycle.
+    options.queues.subscribe(({ old, obj, type }) => {
+      if (type !== 'updated' || old?.metadata.generation !== obj.metadata.generation) this.wake();
+    });
+    options.namespaces.subscribe(() => this.wake());
+    options.members.subscribe({
+      attach: (member) => this.#attach(member),
+      changed: () => this.wake(),
+    });
+  }
+
+  register(kind: Workload['kind'], binder: Binder): void {
+    this.#binders.set(kind, binder);
+  }
+
+  /** Told of each change of a workload's object, in order. */
+  observe(observation: Observation): void {
+    const { key } = observation;
+    const assumed = this.#assumed.get(key);
+    if (assumed !== undefined) {
+      if (observation.holder === undefined && isOlder(observation.resourceVersion, assumed.resourceVersion)) return;
+      this.#assumed.delete(key);
+    }
+    this.#setHolder(key, observation.holder);
+    this.#setPending(key, observation.holder === undefined ? observation.pending : undefined);
+  }
+
+  /** The object is gone. */
+  forget(key: string): void {
+    this.#assumed.delete(key);
+    this.#setHolder(key, undefined);
+    this.#setPending(key, undefined);
+  }
+
+  /** Something changed that a placement could depend on. */
+  wake(): void {
+    this.#dirty = true;
+    this.#wake?.();
+  }
+
+  /** Called after each cycle. */
+  onCycle(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  pending(): Iterable<Workload> {
+    return this.#pending.values();
+  }
+
+  holders(): Iterable<Holder> {
+    return this.#holders.values();
+  }
+
+  /** Why it waits, by the last cycle that looked at it. */
+  answer(key: string): NotAdmitted | undefined {
+    return this.#answers.get(key);
+  }
+
+  /** The present state as the pure core sees it; its columns are valid until the next event is handled. */
+  snapshot(): Snapshot {
+    const { members, queues, namespaces } = this.#options;
+    return {
+      clusters: members.list().flatMap((member) => {
+        const inventory = members.inventory(member.name);
+        return inventory === undefined ? [] : [clusterView(member.object, inventory, member.unusable())];
+      }),
+      queues: [...queues.list()].map(queueView),
+      quotaUse: [...this.#holders.values()].map((holder) => ({ queue: holder.queue, charges: holder.charges })),
+      namespaceLabels: new Map([...namespaces.list()].map((item) => [item.metadata.name, item.metadata.labels])),
+    };
+  }
+
+  /** Queue on the path to the root that stops what runs in it (HoldAndDrain), if any. */
+  drainedBy(queue: string): string | undefined {
+    const seen = new Set<string>();
+    for (let name: string | undefined = queue; name !== undefined && !seen.has(name); ) {
+      seen.add(name);
+      const found: ComputeQueue | undefined = this.#options.queues.get(name);
+      if (found?.spec.stopPolicy === 'HoldAndDrain') return name;
+      name = found?.spec.parent;
+    }
+    return undefined;
+  }
+
+  quotaTree(): QuotaTree {
+    return QuotaTree.build([...this.#options.queues.list()].map(queueView));
+  }
+
+  /** Runs cycles until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      await this.#waitForWork(signal);
+      if (signal.aborted) return;
+      const epoch = this.#options.epoch();
+      if (epoch === undefined || !this.#options.ready()) {
+        await clock.sleep(100, signal).catch(() => {});
+        continue;
+      }
+      this.#dirty = false;
+      const started = clock.monotonic();
+      try {
+        this.#cycle(epoch);
+      } catch (error) {
+        // A cycle is pure: the same input would throw again at once, so wait before the next look.
+        this.#logger.error('scheduling cycle failed', { error });
+        this.#dirty = true;
+        await clock.sleep(1000, signal).catch(() => {});
+      }
+      // Leaves most of the time to watches and writes, however long a cycle takes.
+      await clock.sleep(Math.min(500, 2 * (clock.monotonic() - started)), signal).catch(() => {});
+    }
+  }
+
+  async #waitForWork(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted && !(this.#dirty && this.#pending.size > 0)) {
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          this.#wake = undefined;
+          signal.removeEventListener('abort', done);
+          cancel();
+          resolve();
+        };
+        const cancel = clock.setTimer(done, 1000);
+        this.#wake = done;
+        signal.addEventListener('abort', done, { once: true });
+      });
+    }
+    const first = clock.monotonic();
+    let before = -1;
+    while (!signal.aborted && before !== this.#changes && clock.monotonic() - first < MAX_WINDOW_MS) {
+      before = this.#changes;
+      await clock.sleep(IDLE_WINDOW_MS, signal).catch(() => {});
+    }
+  }
+
+  #changes = 0;
+
+  #cycle(epoch: number): void {
+    const { clock } = this.#options;
+    const started = clock.monotonic();
+    const heads = [...this.#pending.values()];
+    const plan = runCycle(heads, this.snapshot(), clock.now());
+    this.#metrics.cycleSeconds((clock.monotonic() - started) / 1000);
+    for (const admit of plan.admitted) this.#assume(admit, epoch);
+    this.#answer(plan);
+    for (const listener of this.#listeners) listener();
+  }
+
+  #answer(plan: CyclePlan): void {
+    this.#answers.clear();
+    for (const answer of plan.pending) {
+      this.#answers.set(answer.workload.key, answer);
+      this.#metrics.attempt('unschedulable');
+      this.#binders.get(answer.workload.kind)?.notAdmitted(answer);
+    }
+  }
+
+  /** Counts the decision before its write begins: the next cycle must not give the nodes away again. */
+  #assume(admit: Admit, epoch: number): void {
+    const { workload } = admit;
+    const binder = this.#binders.get(workload.kind);
+    if (binder === undefined) return;
+    const holder: Holder = {
+      key: workload.key,
+      run: `${workload.key}/assumed`,
+      namespace: workload.namespace,
+      name: workload.name,
+      cluster: admit.cluster,
+      queue: workload.queue,
+      charges: admit.queueCharges,
+      priority: workload.priority,
+      nodes: admit.nodes,
+      perPod: {
+        cpuMilli: workload.request.cpuMilli,
+        memoryMi: workload.request.memoryMi,
+        gpuMilli: admit.gpusPerNode * 1000,
+      },
+    };
+    const assumed: Assumed = { holder, workload };
+    this.#assumed.set(workload.key, assumed);
+    this.#setPending(workload.key, undefined);
+    this.#setHolder(workload.key, holder);
+    void this.#bind(binder, admit, assumed, epoch);
+  }
+
+  async #bind(binder: Binder, admit: Admit, assumed: Assumed, epoch: number): Promise<void> {
+    const { key } = assumed.workload;
+    const outcome = await binder.bind(admit, epoch, this.#options.clock.now()).catch((error: unknown) => {
+      this.#logger.error('binding failed', { workload: key, error });
+      return { result: 'failed' as const, resourceVersion: undefined };
+    });
+    this.#metrics.attempt(outcome.result === 'bound' ? 'bound' : 'error');
+    if (this.#assumed.get(key) !== assumed) return;
+    if (outcome.result === 'bound') {
+      assumed.resourceVersion = outcome.resourceVersion;
+      return;
+    }
+    // Not written: the object changed or went. What the watch says next decides.
+    this.#assumed.delete(key);
+    this.#setHolder(key, undefined);
+    if (outcome.result !== 'gone') this.#setPending(key, assumed.workload);
+  }
+
+  #setPending(key: string, workload: Workload | undefined): void {
+    const old = this.#pending.get(key);
+    if (workload === undefined) {
+      this.#pending.delete(key);
+      this.#answers.delete(key);
+      return;
+    }
+    this.#pending.set(key, workload);
+    if (old?.classKey !== workload.classKey) this.#touch();
+  }
+
+  #setHolder(key: string, holder: Holder | undefined): void {
+    const old = this.#holders.get(key);
+    if (old !== undefined && (holder === undefined || old.run !== holder.run || old.cluster !== holder.cluster)) {
+      this.#options.members.inventory(old.cluster)?.release(old.run);
+      if (holder === undefined) this.#touch();
+    }
+    if (holder === undefined) {
+      this.#holders.delete(key);
+      return;
+    }
+    this.#holders.set(key, holder);
+    if (old?.run !== holder.run || old.cluster !== holder.cluster) this.#reserve(holder);
+  }
+
+  #reserve(holder: Holder): void {
+    const { run, nodes, perPod } = holder;
+    this.#options.members.inventory(holder.cluster)?.reserve({ run, nodes, perPod });
+  }
+
+  #touch(): void {
+    this.#changes += 1;
+    this.wake();
+  }
+
+  /** A member's capacity: what its stores say, and what we have reserved there. */
+  #attach(member: Member): () => void {
+    for (const holder of this.#holders.values()) if (holder.cluster === member.name) this.#reserve(holder);
+    const touch = (): void => this.#touch();
+    const off = [member.nodes.subscribe(touch), member.pods.subscribe(touch), member.foreignPods.subscribe(touch)];
+    this.#touch();
+    return () => {
+      for (const unsubscribe of off) unsubscribe();
+      this.#touch();
+    };
+  }
+}
+
+/** Resource versions of one kind are ordered numbers (Kubernetes 1.35 and later say so officially). */
+function isOlder(seen: string, written: string | undefined): boolean {
+  return written === undefined || BigInt(seen) < BigInt(written);
+}
+
+export function queueView(queue: ComputeQueue): QueueView {
+  const { spec } = queue;
+  return {
+    name: queue.metadata.name,
+    ...(spec.parent === undefined ? {} : { parent: spec.parent }),
+    quota: spec.quota.map((row) => ({ accelerator: row.accelerator, region: row.region, nominal: row.nominal * 1000 })),
+    ...(spec.namespaceSelector === undefined ? {} : { namespaceSelector: spec.namespaceSelector }),
+    stopPolicy: spec.stopPolicy,
+  };
+}

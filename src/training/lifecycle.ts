@@ -1,0 +1,213 @@
+import {
+  type AttemptRecord,
+  type AvoidedNode,
+  CONDITION,
+  END_REASON,
+  type EndReason,
+  type ModelTraining,
+  type ModelTrainingSpec,
+  type ModelTrainingStatus,
+  PENDING_REASON,
+  type TrainingPhase,
+} from '../api/index.ts';
+import { findCondition, isTrue } from '../workloads/conditions.ts';
+import type { AttemptEnd } from './observe.ts';
+
+export type RestartBudget = 'infra' | 'application' | 'free';
+
+/** Which limit a restart for this reason counts against; 'none': there is no restart. */
+export function budgetOf(reason: EndReason): RestartBudget | 'none' {
+  switch (reason) {
+    case END_REASON.AppFailed:
+      return 'application';
+    case END_REASON.NodeLost:
+    case END_REASON.PodLost:
+    case END_REASON.JobLost:
+      return 'infra';
+    case END_REASON.BindConflict:
+    case END_REASON.Suspended:
+    case END_REASON.SpecChanged:
+    case END_REASON.QueueHeld:
+    case END_REASON.DispatchRefused:
+      return 'free';
+    default:
+      return 'none';
+  }
+}
+
+const NO_RESTARTS = { infra: 0, application: 0, free: 0 };
+
+/** How a training that ends an attempt for this reason goes on. */
+export function afterEnd(spec: ModelTrainingSpec, status: ModelTrainingStatus, reason: EndReason) {
+  const budget = budgetOf(reason);
+  const restarts = { ...(status.restarts ?? NO_RESTARTS) };
+  if (reason === END_REASON.Succeeded) return { outcome: 'succeeded' as const, restarts, waitSeconds: 0 };
+  if (budget === 'none') return { outcome: 'failed' as const, restarts, waitSeconds: 0 };
+  const counted = reason !== END_REASON.Suspended && reason !== END_REASON.QueueHeld && reason !== END_REASON.SpecChanged;
+  if (counted) restarts[budget] += 1;
+  const { failurePolicy } = spec;
+  const over =
+    (budget === 'infra' && restarts.infra > failurePolicy.maxRestarts) ||
+    (budget === 'application' && restarts.application > failurePolicy.maxErrorRestarts);
+  if (over) return { outcome: 'failed' as const, restarts: status.restarts ?? NO_RESTARTS, waitSeconds: 0 };
+  const tries = restarts.infra + restarts.application;
+  const { initialSeconds, maxSeconds } = failurePolicy.backoff;
+  const waitSeconds = budget === 'free' ? 0 : Math.min(maxSeconds, initialSeconds * 2 ** Math.max(0, tries - 1));
+  return { outcome: 'retry' as const, restarts, waitSeconds };
+}
+
+/** Ends that leave a Job whose pods end by themselves: the last one is kept for its logs until the TTL. */
+export const keepsJob = (reason: EndReason): boolean =>
+  reason === END_REASON.Succeeded || reason === END_REASON.AppFailed || reason === END_REASON.PodLost;
+
+const MAX_ATTEMPT_RECORDS = 10;
+const MAX_AVOIDED = 16;
+
+export function attemptRecord(training: ModelTraining, end: Pick<AttemptEnd, 'reason' | 'message'>, now: string): AttemptRecord {
+  const status = training.status ?? {};
+  const { admission } = status;
+  const ran = runningSince(status);
+  const heldSeconds = secondsBetween(admission?.admittedAt, now);
+  return {
+    attempt: admission?.attempt ?? status.attempt ?? 1,
+    region: status.placement?.region ?? '',
+    cluster: admission?.cluster ?? '',
+    ...(ran === undefined ? {} : { startTime: ran }),
+    endTime: now,
+    endReason: end.reason,
+    message: end.message.slice(0, 512),
+    runningSeconds: secondsBetween(ran, now),
+    gpuSeconds: heldSeconds * (status.placement?.gpus ?? 0),
+  };
+}
+
+/** Since when all pods of the present attempt are ready; undefined: they are not. */
+export const runningSince = (status: ModelTrainingStatus): string | undefined =>
+  status.phase === 'Running' ? status.stateSince : undefined;
+
+export const appendAttempt = (status: ModelTrainingStatus, record: AttemptRecord): AttemptRecord[] =>
+  [...(status.attempts ?? []), record].slice(-MAX_ATTEMPT_RECORDS);
+
+/** Nodes to keep away from: lost ones until they booted anew, refusing ones for a while. */
+export function avoidAfter(
+  status: ModelTrainingStatus,
+  end: AttemptEnd,
+  nowMs: number,
+  avoidMs: number,
+): AvoidedNode[] {
+  const cluster = status.admission?.cluster ?? '';
+  const kept = (status.avoid ?? []).filter((entry) => entry.until === undefined || Date.parse(entry.until) > nowMs);
+  const added = end.avoid.map((entry) => ({
+    cluster,
+    node: entry.node,
+    reason: entry.reason,
+    ...(entry.bootId === undefined ? { until: iso(nowMs + avoidMs) } : { bootId: entry.bootId }),
+  }));
+  const fresh = kept.filter((entry) => !added.some((other) => other.cluster === entry.cluster && other.node === entry.node));
+  return [...fresh, ...added].slice(-MAX_AVOIDED);
+}
+
+/** The one word for people; a pure function of what was asked and what is so. */
+export function phaseOf(training: Pick<ModelTraining, 'spec' | 'metadata'>, status: ModelTrainingStatus): TrainingPhase {
+  const is = (type: (typeof CONDITION)[keyof typeof CONDITION]): boolean => isTrue(status.conditions, type);
+  if (is(CONDITION.Complete)) return 'Succeeded';
+  if (is(CONDITION.Failed)) return 'Failed';
+  if (training.metadata.deletionTimestamp !== undefined) return 'Cancelled';
+  if (status.ending !== undefined) return training.spec.suspend ? 'Suspending' : 'Recovering';
+  if (status.admission !== undefined) {
+    if (!is(CONDITION.Placed)) return 'Binding';
+    // While the member does not answer, the last that was known stands.
+    if (findCondition(status.conditions, CONDITION.PodsReady)?.status === 'Unknown' && status.phase === 'Running') return 'Running';
+    return is(CONDITION.PodsReady) ? 'Running' : 'Starting';
+  }
+  if (training.spec.suspend) return 'Suspended';
+  return is(CONDITION.SpecHonoured) ? 'Queued' : 'Pending';
+}
+
+const CLOCKS: Partial<Record<TrainingPhase, keyof NonNullable<ModelTrainingStatus['times']>>> = {
+  Pending: 'queuedSeconds',
+  Queued: 'queuedSeconds',
+  Binding: 'startingSeconds',
+  Starting: 'startingSeconds',
+  Running: 'runningSeconds',
+  Suspended: 'suspendedSeconds',
+  Suspending: 'suspendedSeconds',
+  Recovering: 'startingSeconds',
+};
+
+/** Closes the clock of the phase that ends and starts that of the one that begins. */
+export function withPhase(training: ModelTraining, status: ModelTrainingStatus, now: string): ModelTrainingStatus {
+  const phase = phaseOf(training, status);
+  const before = training.status?.phase;
+  if (before === phase && status.stateSince !== undefined) return { ...status, phase };
+  const since = training.status?.stateSince ?? training.metadata.creationTimestamp ?? now;
+  const times = { queuedSeconds: 0, startingSeconds: 0, runningSeconds: 0, suspendedSeconds: 0, ...status.times };
+  const clock = CLOCKS[before ?? 'Pending'];
+  if (clock !== undefined) times[clock] += secondsBetween(since, now);
+  return { ...status, phase, times, stateSince: now };
+}
+
+/** Running time over all attempts up to now, in seconds. */
+export function totalRunningSeconds(status: ModelTrainingStatus, now: string): number {
+  return (status.times?.runningSeconds ?? 0) + secondsBetween(runningSince(status), now);
+}
+
+/** When the object may be deleted, in ms; undefined: not finished. LoRA and batch results are kept for an hour, others a week. */
+export function expiresAt(training: ModelTraining): number | undefined {
+  const completed = training.status?.completionTime;
+  if (completed === undefined) return undefined;
+  const short = training.spec.task === 'LoRA' || training.spec.task === 'BatchInference';
+  const ttl = training.spec.ttlSecondsAfterFinished ?? (short ? 3600 : 604_800);
+  return Date.parse(completed) + ttl * 1000;
+}
+
+/** A deadline that has passed, with the sentence; checked before anything else that could go on. */
+export function passedDeadline(training: ModelTraining, now: string): { reason: EndReason; message: string } | undefined {
+  const { spec, metadata } = training;
+  const status = training.status ?? {};
+  const ran = totalRunningSeconds(status, now);
+  if (spec.activeDeadlineSeconds !== undefined && ran >= spec.activeDeadlineSeconds) {
+    return {
+      reason: END_REASON.DeadlineExceeded,
+      message: `it ran ${ran} s over all attempts; activeDeadlineSeconds is ${spec.activeDeadlineSeconds}`,
+    };
+  }
+  const waited = secondsBetween(metadata.creationTimestamp, now);
+  if (spec.preRunningDeadlineSeconds !== undefined && status.startTime === undefined && waited >= spec.preRunningDeadlineSeconds) {
+    return {
+      reason: END_REASON.PreRunningDeadlineExceeded,
+      message: `it did not run within ${spec.preRunningDeadlineSeconds} s of its creation`,
+    };
+  }
+  return undefined;
+}
+
+/** Milliseconds until the next thing a clock decides, if any. */
+export function nextDeadlineMs(training: ModelTraining, nowMs: number): number | undefined {
+  const { spec, metadata } = training;
+  const status = training.status ?? {};
+  const candidates: number[] = [];
+  const since = runningSince(status);
+  if (spec.activeDeadlineSeconds !== undefined && since !== undefined) {
+    const left = spec.activeDeadlineSeconds - (status.times?.runningSeconds ?? 0);
+    candidates.push(Date.parse(since) + left * 1000 - nowMs);
+  }
+  if (spec.preRunningDeadlineSeconds !== undefined && status.startTime === undefined) {
+    candidates.push(Date.parse(metadata.creationTimestamp ?? '') + spec.preRunningDeadlineSeconds * 1000 - nowMs);
+  }
+  if (status.nextAttemptTime !== undefined) candidates.push(Date.parse(status.nextAttemptTime) - nowMs);
+  const expiry = expiresAt(training);
+  if (expiry !== undefined) candidates.push(expiry - nowMs);
+  const future = candidates.filter((ms) => Number.isFinite(ms)).map((ms) => Math.max(0, ms));
+  return future.length === 0 ? undefined : Math.min(...future) + 50;
+}
+
+export const backoffReason = PENDING_REASON.Backoff;
+
+export const iso = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+
+/** Whole seconds from one time to another; 0 where the first is unknown or later. */
+export function secondsBetween(from: string | undefined, to: string): number {
+  if (from === undefined) return 0;
+  return Math.max(0, Math.round((Date.parse(to) - Date.parse(from)) / 1000));
+}
