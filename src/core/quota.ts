@@ -1,9 +1,23 @@
-import type { QueueCharge, QueueView, QuotaUse } from './model.ts';
+/**
+ * Quota of a tree of queues.
+ *
+ * Each row key (accelerator or *, region or *) is a dimension of its own. A request is charged to every key on the
+ * path from its queue to the root that matches it, and each must pass. A queue without a row for the key has nominal
+ * 0 and no limits there; a device that no key on the path matches may not be used.
+ *
+ * The arithmetic in a dimension is that of Kueue's hierarchical cohorts (KEP-79, pkg/cache/scheduler/resource_node.go):
+ *   lendable   = subtree - guaranteed, guaranteed = max(0, subtree - lendingLimit)
+ *   subtree    = nominal + sum over children of what they lend
+ *   usage      = own use + sum over children of what they use above their guaranteed part
+ *   available  = root: subtree - usage;
+ *                else: guaranteed part left + min(available(parent), lendable + borrowingLimit - usage above guaranteed)
+ * A root has nothing to borrow from: its subtree is the cap. Units are milli-accelerators.
+ */
+import type { QueueCharge, QueueView, QuotaRowView, QuotaUse } from './model.ts';
+import type { Forest, QueueNode, QueueProblem } from './quota-forest.ts';
+import { buildForest } from './quota-forest.ts';
 
-export interface QueueProblem {
-  readonly reason: 'CycleInTree' | 'ParentNotFound';
-  readonly message: string;
-}
+export type { QueueProblem } from './quota-forest.ts';
 
 /** A quota dimension; `*` stands for all. */
 export interface QuotaKey {
@@ -29,43 +43,277 @@ export interface QuotaShort {
 export interface QuotaUsageRow extends QuotaKey {
   /** Of the queue's own, with its subtree. */
   readonly nominalMilli: number;
+  /** In use in its subtree. */
   readonly usedMilli: number;
+  /** In use above what the subtree brings in. */
   readonly borrowedMilli: number;
 }
 
+const OK = { ok: true } as const;
+
 export class QuotaTree {
-  readonly problems: ReadonlyMap<string, QueueProblem> = new Map();
-  static build(_queues: readonly QueueView[]): QuotaTree {
-    return new QuotaTree();
+  readonly #forest: Forest;
+  readonly #dimensions = new Map<string, Dimension>();
+  /** Keys of the rows on the path of each queue. */
+  readonly #pathKeys = new Map<string, ReadonlySet<string>>();
+
+  private constructor(forest: Forest) {
+    this.#forest = forest;
+    for (const node of forest.nodes) {
+      const keys = new Set(this.#pathKeys.get(node.view.parent ?? ''));
+      for (const row of node.view.quota) {
+        keys.add(keyText(row));
+        this.#dimension(row).setRow(node.index, row);
+      }
+      this.#pathKeys.set(node.view.name, keys);
+    }
+    for (const dimension of this.#dimensions.values()) dimension.settle(forest.nodes);
   }
-  has(_queue: string): boolean {
-    throw new Error('not implemented');
+
+  /** Queues that form no tree are in `problems` and have no quota; the rest works. Never throws. */
+  static build(queues: readonly QueueView[]): QuotaTree {
+    return new QuotaTree(buildForest(queues));
   }
-  isLeaf(_queue: string): boolean {
-    throw new Error('not implemented');
+
+  get problems(): ReadonlyMap<string, QueueProblem> {
+    return this.#forest.problems;
   }
+
+  has(queue: string): boolean {
+    return this.#forest.byName.has(queue) || this.#forest.problems.has(queue);
+  }
+
+  isLeaf(queue: string): boolean {
+    return this.#forest.byName.get(queue)?.children.length === 0;
+  }
+
+  children(queue: string): string[] {
+    return (this.#forest.byName.get(queue)?.children ?? []).map((child) => child.view.name);
+  }
+
   /** Queue on the path to the root whose stopPolicy holds, the nearest first. */
-  heldBy(_queue: string): string | undefined {
-    throw new Error('not implemented');
+  heldBy(queue: string): string | undefined {
+    return this.#forest.byName.get(queue)?.path.find((node) => node.view.stopPolicy !== 'None')?.view.name;
   }
+
   /** Leaves below (itself when it is one). */
-  subtree(_queue: string): string[] {
-    throw new Error('not implemented');
+  subtree(queue: string): string[] {
+    const node = this.#forest.byName.get(queue);
+    if (node === undefined) return [];
+    if (node.children.length === 0) return [queue];
+    return node.children.flatMap((child) => this.subtree(child.view.name));
   }
-  /** undefined: no row on the path covers the device. */
-  charges(_queue: string, _accelerator: string, _region: string, _milliGpus: number): QueueCharge[] | undefined {
-    throw new Error('not implemented');
+
+  /** What a request is charged to. CPU only: nothing. undefined: no row on the path covers the device. */
+  charges(queue: string, accelerator: string, region: string, milliGpus: number): QueueCharge[] | undefined {
+    if (accelerator === '' || milliGpus <= 0) return [];
+    const keys = this.#pathKeys.get(queue);
+    const matching = [
+      { accelerator, region },
+      { accelerator, region: '*' },
+      { accelerator: '*', region },
+      { accelerator: '*', region: '*' },
+    ].filter((key) => keys?.has(keyText(key)));
+    return matching.length === 0 ? undefined : matching.map((key) => ({ ...key, milliGpus }));
   }
-  check(_queue: string, _charges: readonly QueueCharge[]): QuotaCheck {
-    throw new Error('not implemented');
+
+  /** Whether every charge passes up to the root; a charge that never could is named before one that cannot now. */
+  check(queue: string, charges: readonly QueueCharge[]): QuotaCheck {
+    const path = this.#forest.byName.get(queue)?.path ?? [];
+    let short: QuotaShort | undefined;
+    for (const charge of charges) {
+      const dimension = this.#dimensions.get(keyText(charge));
+      const { available, at } = dimension?.available(path) ?? { available: 0, at: queue };
+      if (charge.milliGpus <= available) continue;
+      const max = dimension?.max(path) ?? 0;
+      const found: QuotaShort = {
+        ok: false,
+        exceedsMax: charge.milliGpus > max,
+        key: { accelerator: charge.accelerator, region: charge.region },
+        neededMilli: charge.milliGpus,
+        availableMilli: Math.max(0, available),
+        maxMilli: max,
+        at,
+      };
+      if (found.exceedsMax) return found;
+      short ??= found;
+    }
+    return short ?? OK;
   }
-  add(_use: QuotaUse): void {
-    throw new Error('not implemented');
+
+  /** Counts a use, also above the limits: what is admitted counts even when quota shrank since. */
+  add(use: QuotaUse): void {
+    this.#apply(use, 1);
   }
-  remove(_use: QuotaUse): void {
-    throw new Error('not implemented');
+
+  remove(use: QuotaUse): void {
+    this.#apply(use, -1);
   }
-  usage(_queue: string): QuotaUsageRow[] {
-    throw new Error('not implemented');
+
+  /** Rows of the queue's subtree, and others in use there; in order of key. */
+  usage(queue: string): QuotaUsageRow[] {
+    const node = this.#forest.byName.get(queue);
+    if (node === undefined) return [];
+    return [...this.#dimensions.values()]
+      .filter((dimension) => dimension.declared[node.index] === 1 || dimension.used[node.index] !== 0)
+      .map((dimension) => dimension.row(node.index))
+      .sort((a, b) => (keyText(a) < keyText(b) ? -1 : 1));
+  }
+
+  /** A sentence with the numbers. */
+  explain(queue: string, short: QuotaShort): string {
+    const need = `needs ${boards(short.neededMilli)} x ${keyName(short.key)}`;
+    const node = this.#forest.byName.get(short.at);
+    const dimension = this.#dimensions.get(keyText(short.key));
+    if (node === undefined || dimension === undefined) return `${need}, queue ${queue} has no quota for it`;
+    const row = dimension.row(node.index);
+    const limit = dimension.borrow[node.index] ?? Number.POSITIVE_INFINITY;
+    const may = node.path.length > 1 && limit !== Number.POSITIVE_INFINITY ? `, may borrow ${boards(limit)}` : '';
+    if (short.exceedsMax) {
+      const most = `more than the ${boards(short.maxMilli)} that queue ${queue} can ever have`;
+      return `${need}, ${most} (nominal ${boards(row.nominalMilli)}${may} in queue ${short.at})`;
+    }
+    const state = `nominal ${boards(row.nominalMilli)}${may}, used ${boards(row.usedMilli)}`;
+    const free = boards(short.availableMilli);
+    if (short.at !== queue) return `${need}, ${free} free for queue ${queue}: limited by queue ${short.at} (${state})`;
+    return `${need}, ${free} of ${boards(short.maxMilli)} free in queue ${queue} (${state})`;
+  }
+
+  #apply(use: QuotaUse, sign: 1 | -1): void {
+    const path = this.#forest.byName.get(use.queue)?.path;
+    if (path === undefined) return;
+    for (const charge of use.charges) this.#dimension(charge).add(path, sign * amount(charge.milliGpus));
+  }
+
+  #dimension(key: QuotaKey): Dimension {
+    const text = keyText(key);
+    let dimension = this.#dimensions.get(text);
+    if (dimension === undefined) {
+      dimension = new Dimension({ accelerator: key.accelerator, region: key.region }, this.#forest.nodes.length);
+      this.#dimensions.set(text, dimension);
+    }
+    return dimension;
   }
 }
+
+/** One key over the whole forest; arrays are indexed by QueueNode.index. */
+class Dimension {
+  readonly key: QuotaKey;
+  readonly nominal: Float64Array;
+  readonly borrow: Float64Array;
+  readonly lend: Float64Array;
+  /** Nominal and what the children lend. */
+  readonly subtree: Float64Array;
+  /** Part of `subtree` that is not lent to the parent. */
+  readonly guaranteed: Float64Array;
+  /** Own use and what the children use above their guaranteed parts. */
+  readonly usage: Float64Array;
+  /** All use, and all nominal, of the subtree; for people. */
+  readonly used: Float64Array;
+  readonly nominalBelow: Float64Array;
+  /** 1: the queue or one below it has a row of this key. */
+  readonly declared: Uint8Array;
+
+  constructor(key: QuotaKey, queues: number) {
+    this.key = key;
+    this.nominal = new Float64Array(queues);
+    this.borrow = new Float64Array(queues).fill(Number.POSITIVE_INFINITY);
+    this.lend = new Float64Array(queues).fill(Number.POSITIVE_INFINITY);
+    this.subtree = new Float64Array(queues);
+    this.guaranteed = new Float64Array(queues);
+    this.usage = new Float64Array(queues);
+    this.used = new Float64Array(queues);
+    this.nominalBelow = new Float64Array(queues);
+    this.declared = new Uint8Array(queues);
+  }
+
+  setRow(index: number, row: QuotaRowView): void {
+    this.declared[index] = 1;
+    this.nominal[index] = amount(row.nominal);
+    if (row.borrowingLimit !== undefined) this.borrow[index] = amount(row.borrowingLimit);
+    if (row.lendingLimit !== undefined) this.lend[index] = amount(row.lendingLimit);
+  }
+
+  /** Sums up the tree; children come after their parents in `nodes`. */
+  settle(nodes: readonly QueueNode[]): void {
+    this.subtree.set(this.nominal);
+    this.nominalBelow.set(this.nominal);
+    for (let i = nodes.length - 1; i >= 0; i -= 1) {
+      const subtree = this.subtree[i] ?? 0;
+      const parent = nodes[i]?.path[1]?.index;
+      if (parent === undefined) continue;
+      const guaranteed = Math.max(0, subtree - (this.lend[i] ?? 0));
+      this.guaranteed[i] = guaranteed;
+      this.subtree[parent] = (this.subtree[parent] ?? 0) + subtree - guaranteed;
+      this.nominalBelow[parent] = (this.nominalBelow[parent] ?? 0) + (this.nominalBelow[i] ?? 0);
+      if (this.declared[i] === 1) this.declared[parent] = 1;
+    }
+  }
+
+  /** May be below zero where use is above the limits. */
+  available(path: readonly QueueNode[]): { available: number; at: string } {
+    let available = 0;
+    let at = '';
+    for (let level = path.length - 1; level >= 0; level -= 1) {
+      const node = path[level] as QueueNode;
+      const subtree = this.subtree[node.index] ?? 0;
+      const usage = this.usage[node.index] ?? 0;
+      if (level === path.length - 1) {
+        available = subtree - usage;
+        at = node.view.name;
+        continue;
+      }
+      const guaranteed = this.guaranteed[node.index] ?? 0;
+      const bound = subtree - guaranteed - Math.max(0, usage - guaranteed) + (this.borrow[node.index] ?? 0);
+      if (bound < available) {
+        available = bound;
+        at = node.view.name;
+      }
+      available += Math.max(0, guaranteed - usage);
+    }
+    return { available, at };
+  }
+
+  /** What would be available with everything idle. */
+  max(path: readonly QueueNode[]): number {
+    let max = 0;
+    for (let level = path.length - 1; level >= 0; level -= 1) {
+      const { index } = path[level] as QueueNode;
+      const subtree = this.subtree[index] ?? 0;
+      max =
+        level === path.length - 1
+          ? subtree
+          : Math.min((this.guaranteed[index] ?? 0) + max, subtree + (this.borrow[index] ?? 0));
+    }
+    return max;
+  }
+
+  add(path: readonly QueueNode[], milli: number): void {
+    let passedUp = milli;
+    for (const { index } of path) {
+      const guaranteed = this.guaranteed[index] ?? 0;
+      const before = this.usage[index] ?? 0;
+      const after = before + passedUp;
+      this.usage[index] = after;
+      this.used[index] = (this.used[index] ?? 0) + milli;
+      passedUp = Math.max(0, after - guaranteed) - Math.max(0, before - guaranteed);
+    }
+  }
+
+  row(index: number): QuotaUsageRow {
+    return {
+      ...this.key,
+      nominalMilli: this.nominalBelow[index] ?? 0,
+      usedMilli: this.used[index] ?? 0,
+      borrowedMilli: Math.max(0, (this.usage[index] ?? 0) - (this.subtree[index] ?? 0)),
+    };
+  }
+}
+
+/** What is no amount counts as none. */
+const amount = (milli: number): number => (milli > 0 ? Math.min(milli, Number.MAX_SAFE_INTEGER) : 0);
+const keyText = (key: QuotaKey): string => `${key.accelerator}\u0000${key.region}`;
+const keyName = ({ accelerator, region }: QuotaKey): string =>
+  (accelerator === '*' ? 'any accelerator' : accelerator) + (region === '*' ? '' : ` in ${region}`);
+/** Milli-accelerators as boards, exactly. */
+const boards = (milli: number): string => String(milli / 1000);
