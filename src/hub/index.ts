@@ -1,2 +1,3 @@
+export { feed } from './feed.ts';
 export * from './lookup.ts';
 export * from './stores.ts';

@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError, describeSettings, loadConfig } from './config.ts';
+
+describe('loadConfig', () => {
+  it('has a default for everything and freezes the result', () => {
+    const config = loadConfig([], {});
+    expect(config).toMatchObject({ namespace: 'aidc-system', bindTimeoutSeconds: 60, nodeLostSeconds: 300, createNamespaces: false });
+    expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  it('reads the environment, and lets flags win', () => {
+    const config = loadConfig(['--http-port=9090', '--log-level', 'debug'], { AIDC_HTTP_PORT: '1', AIDC_CREATE_NAMESPACES: 'true' });
+    expect(config).toMatchObject({ httpPort: 9090, logLevel: 'debug', createNamespaces: true });
+  });
+
+  it('refuses an unknown flag, naming it', () => {
+    expect(() => loadConfig(['--htp-port=1'], {})).toThrow(/--htp-port/);
+  });
+
+  it('refuses a bad value, naming flag and variable', () => {
+    expect(() => loadConfig([], { AIDC_HTTP_PORT: 'eighty' })).toThrow(/--http-port \(AIDC_HTTP_PORT\)/);
+    expect(() => loadConfig(['--create-namespaces=yes'], {})).toThrow(ConfigError);
+  });
+
+  it('refuses lease times that would let two leaders write', () => {
+    expect(() => loadConfig(['--renew-seconds=20'], {})).toThrow(/must be above/);
+  });
+
+  it('describes every setting', () => {
+    expect(describeSettings()).toContain('AIDC_NODE_LOST_SECONDS');
+  });
+});

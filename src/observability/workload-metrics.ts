@@ -1,0 +1,175 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import {
+  type Admission,
+  CONDITION,
+  type ModelServing,
+  type ModelTraining,
+  SERVING_PHASES,
+  TRAINING_PHASES,
+  type Usage,
+} from '../api/index.ts';
+import { type EnergyFacts, estimate, type Holding, holdingOf } from '../energy/index.ts';
+import { boardsPerNode, energyFacts, type HubStores } from '../hub/index.ts';
+import type { MemberSource } from '../regions/index.ts';
+
+type Labels = Record<string, string>;
+type Workload = ModelTraining | ModelServing;
+
+const ID = ['workload_namespace', 'workload', 'kind'] as const;
+
+/** What is held now, for the open interval between the last write of status and this scrape. */
+interface Held {
+  readonly facts: EnergyFacts;
+  readonly holding: Holding;
+  readonly sinceMs: number;
+}
+
+/**
+ * Series of the workloads there are. They are computed from the stores at scrape, so that nothing is counted on the
+ * event path and a deleted object leaves no series behind.
+ */
+export class WorkloadMetrics {
+  readonly #hub: HubStores;
+  readonly #members: MemberSource;
+  readonly #now: () => number;
+  readonly #info: Gauge;
+  readonly #phase: Gauge;
+  readonly #condition: Gauge;
+  readonly #requested: Gauge;
+  readonly #bound: Gauge;
+  readonly #created: Gauge;
+  readonly #started: Gauge;
+  readonly #completed: Gauge;
+  readonly #gpuSeconds: Counter;
+  readonly #joules: Counter;
+  readonly #cost: Counter;
+  readonly #carbon: Counter;
+
+  constructor(registry: Registry, hub: HubStores, members: MemberSource, now: () => number) {
+    this.#hub = hub;
+    this.#members = members;
+    this.#now = now;
+    const gauge = (name: string, help: string, more: readonly string[] = []): Gauge =>
+      new Gauge({ name, help, labelNames: [...ID, ...more], registers: [registry] });
+    const counter = (name: string, help: string, more: readonly string[] = []): Counter =>
+      new Counter({ name, help, labelNames: [...ID, ...more], registers: [registry] });
+    this.#info = gauge('aidc_workload_info', 'Join key: where a workload is; always 1.', [
+      'tenant',
+      'queue',
+      'region',
+      'cluster',
+      'gpu_model',
+      'model_class',
+    ]);
+    this.#phase = gauge('aidc_workload_status_phase', '1 for the present phase, 0 for the others.', ['phase']);
+    this.#condition = gauge('aidc_workload_status_condition', '1 for the present status of a condition.', ['condition', 'status']);
+    this.#requested = gauge('aidc_workload_gpus_requested', 'Accelerators asked for.');
+    this.#bound = gauge('aidc_workload_gpus_bound', 'Accelerators held.');
+    this.#created = gauge('aidc_workload_created_timestamp_seconds', 'When the object was created.');
+    this.#started = gauge('aidc_workload_start_timestamp_seconds', 'When it was first ready.');
+    this.#completed = gauge('aidc_workload_completion_timestamp_seconds', 'When it finished.');
+    this.#gpuSeconds = counter('aidc_workload_gpu_seconds_total', 'Accelerator-seconds held.');
+    this.#joules = counter(
+      'aidc_workload_energy_joules_total',
+      'Energy at the facility (IT times PUE). source=estimate: configured board power times time held, not measured.',
+      ['scope', 'source'],
+    );
+    this.#cost = counter('aidc_workload_energy_cost_total', 'Money for accelerators and electricity.', ['currency']);
+    this.#carbon = counter('aidc_workload_carbon_grams_total', 'CO2 by the location of the grid.', ['accounting']);
+  }
+
+  collect(): void {
+    for (const family of [this.#info, this.#phase, this.#condition, this.#requested, this.#bound, this.#created]) family.reset();
+    for (const family of [this.#started, this.#completed, this.#gpuSeconds, this.#joules, this.#cost, this.#carbon]) family.reset();
+    for (const training of this.#hub.trainings.list()) this.#training(training);
+    for (const serving of this.#hub.servings.list()) this.#serving(serving);
+  }
+
+  #training(training: ModelTraining): void {
+    const id = this.#common(training, 'ModelTraining', TRAINING_PHASES);
+    const { spec, status } = training;
+    const perNode = status?.admission?.gpusPerNode ?? spec.accelerators[0]?.countPerNode ?? 0;
+    this.#requested.set(id, perNode * spec.trainer.numNodes);
+    this.#bound.set(id, status?.admission === undefined ? 0 : perNode * spec.trainer.numNodes);
+    if (status?.completionTime !== undefined) this.#completed.set(id, Date.parse(status.completionTime) / 1000);
+    const held = this.#held(status?.admission, spec.trainer.numNodes, status?.placement?.nodes, status?.usage);
+    this.#used(id, status?.usage, held === undefined ? [] : [held]);
+  }
+
+  #serving(serving: ModelServing): void {
+    const id = this.#common(serving, 'ModelServing', SERVING_PHASES);
+    const { spec, status } = serving;
+    const admissions = status?.admissions ?? [];
+    const perReplica = (admissions[0]?.gpusPerNode ?? spec.accelerators[0]?.countPerNode ?? 0) * spec.nodesPerReplica;
+    this.#requested.set(id, perReplica * spec.replicas);
+    this.#bound.set(id, perReplica * admissions.length);
+    const nodes = status?.placement?.nodes;
+    const held = admissions.flatMap((admission) => this.#held(admission, spec.nodesPerReplica, nodes, status?.usage) ?? []);
+    this.#used(id, status?.usage, held);
+  }
+
+  #common(workload: Workload, kind: string, phases: readonly string[]): Labels {
+    const { metadata, status } = workload;
+    const id = { workload_namespace: metadata.namespace ?? '', workload: metadata.name, kind };
+    this.#info.set(
+      {
+        ...id,
+        tenant: status?.tenant ?? '',
+        queue: status?.queue ?? '',
+        region: status?.placement?.region ?? '',
+        cluster: status?.placement?.cluster ?? '',
+        gpu_model: status?.placement?.accelerator ?? '',
+        model_class: workload.spec.model.class,
+      },
+      1,
+    );
+    for (const phase of phases) this.#phase.set({ ...id, phase }, status?.phase === phase ? 1 : 0);
+    for (const condition of status?.conditions ?? []) {
+      if (!(condition.type in CONDITION)) continue;
+      for (const value of ['True', 'False', 'Unknown']) {
+        this.#condition.set({ ...id, condition: condition.type, status: value }, condition.status === value ? 1 : 0);
+      }
+    }
+    this.#created.set(id, Date.parse(metadata.creationTimestamp ?? '') / 1000);
+    if (status?.startTime !== undefined) this.#started.set(id, Date.parse(status.startTime) / 1000);
+    return id;
+  }
+
+  #held(
+    admission: Pick<Admission, 'cluster' | 'accelerator' | 'gpusPerNode' | 'resourceName' | 'admittedAt'> | undefined,
+    pods: number,
+    nodes: readonly string[] | undefined,
+    usage: Usage | undefined,
+  ): Held | undefined {
+    if (admission === undefined) return undefined;
+    const member = this.#members.get(admission.cluster);
+    if (member === undefined) return undefined;
+    const boards = boardsPerNode(member, nodes ?? [], admission.resourceName);
+    const sinceMs = Math.max(Date.parse(admission.admittedAt), Date.parse(usage?.until ?? admission.admittedAt));
+    return { facts: energyFacts(member), holding: holdingOf(admission, pods, boards), sinceMs };
+  }
+
+  /** Closed sums from status plus the open intervals up to now. */
+  #used(id: Labels, usage: Usage | undefined, held: readonly Held[]): void {
+    const sum = {
+      gpuSeconds: usage?.gpuSeconds ?? 0,
+      joules: usage?.facilityJoules ?? 0,
+      costMicros: usage?.costMicros ?? 0,
+      carbonGrams: usage?.carbonGrams ?? 0,
+    };
+    for (const { facts, holding, sinceMs } of held) {
+      const open = estimate(facts, holding, sinceMs, this.#now());
+      sum.gpuSeconds += open.gpuSeconds;
+      sum.joules += open.facilityJoules;
+      sum.costMicros += open.costMicros;
+      sum.carbonGrams += open.carbonGrams;
+    }
+    const currency = usage?.currency ?? held[0]?.facts.currency;
+    if (currency === undefined) return;
+    const source = (usage?.source ?? 'Estimate').toLowerCase();
+    this.#gpuSeconds.inc(id, sum.gpuSeconds);
+    this.#joules.inc({ ...id, scope: 'facility', source }, sum.joules);
+    this.#cost.inc({ ...id, currency }, sum.costMicros / 1_000_000);
+    this.#carbon.inc({ ...id, accounting: 'location' }, sum.carbonGrams);
+  }
+}
