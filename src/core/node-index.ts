@@ -1,0 +1,94 @@
+import type { NodeTable } from './model.ts';
+import type { NameOrder } from './node-order.ts';
+import { nameOrder, PositionSet } from './node-order.ts';
+
+/** Whole free boards of a node, never below zero. */
+const wholeBoards = (milli: number): number => Math.max(0, Math.floor(milli / 1000));
+
+/**
+ * Usable nodes by accelerator and free boards, over scratch copies of the columns that placing changes.
+ * A gang looks only at nodes that have the boards, the tightest first, and a placement moves only the nodes it takes.
+ */
+export class NodeIndex {
+  readonly table: NodeTable;
+  readonly order: NameOrder;
+  readonly gpuFree: Float64Array;
+  readonly cpuFree: Float64Array;
+  readonly memoryFree: Float64Array;
+  readonly podsFree: Float64Array;
+  /** By accelerator + 1, then by 2 x free boards + (1 where nothing is used on the node). */
+  readonly #buckets: (PositionSet | undefined)[][] = [];
+
+  constructor(table: NodeTable) {
+    this.table = table;
+    this.order = nameOrder(table.names, table.count);
+    this.gpuFree = table.gpuFree.slice(0, table.count);
+    this.cpuFree = table.cpuFree.slice(0, table.count);
+    this.memoryFree = table.memoryFree.slice(0, table.count);
+    this.podsFree = table.podsFree.slice(0, table.count);
+    for (let row = 0; row < table.count; row += 1) {
+      if (table.usable[row] === 1 && (this.podsFree[row] ?? 0) >= 1) this.#add(row);
+    }
+  }
+
+  /** Nodes of the accelerator (-1: all nodes) with at least `boards` free, tightest first, partly used before idle. */
+  some(accelerator: number, boards: number, visit: (row: number) => boolean): boolean {
+    const slots = accelerator < 0 ? this.#buckets : [this.#buckets[accelerator + 1] ?? []];
+    const last = slots.reduce((most, slot) => Math.max(most, slot.length), 0);
+    const { rows } = this.order;
+    for (let bucket = boards * 2; bucket < last; bucket += 1) {
+      for (const slot of slots) {
+        if (slot?.[bucket]?.some((position) => visit(rows[position] ?? 0)) === true) return true;
+      }
+    }
+    return false;
+  }
+
+  /** Pods that would fit if only boards counted and every node were suitable; a bound from above. */
+  podsByBoards(accelerator: number, boardsPerPod: number): number {
+    let pods = 0;
+    const slot = this.#buckets[accelerator + 1] ?? [];
+    for (let bucket = boardsPerPod * 2; bucket < slot.length; bucket += 1) {
+      pods += (slot[bucket]?.size ?? 0) * Math.floor((bucket >> 1) / boardsPerPod);
+    }
+    return pods;
+  }
+
+  /** Takes what `pods` pods need on a node. */
+  take(row: number, pods: number, gpuMilli: number, cpuMilli: number, memoryMi: number): void {
+    this.#delete(row);
+    this.gpuFree[row] = (this.gpuFree[row] ?? 0) - pods * gpuMilli;
+    this.cpuFree[row] = (this.cpuFree[row] ?? 0) - pods * cpuMilli;
+    this.memoryFree[row] = (this.memoryFree[row] ?? 0) - pods * memoryMi;
+    this.podsFree[row] = (this.podsFree[row] ?? 0) - pods;
+    if ((this.podsFree[row] ?? 0) >= 1) this.#add(row);
+  }
+
+  #bucketOf(row: number): number {
+    const free = this.gpuFree[row] ?? 0;
+    const idle = free >= (this.table.gpuTotal[row] ?? 0) ? 1 : 0;
+    return wholeBoards(free) * 2 + idle;
+  }
+
+  #slotOf(row: number): (PositionSet | undefined)[] {
+    const at = (this.table.accelerator[row] ?? -1) + 1;
+    while (this.#buckets.length <= at) this.#buckets.push([]);
+    return this.#buckets[at] ?? [];
+  }
+
+  #add(row: number): void {
+    const slot = this.#slotOf(row);
+    const bucket = this.#bucketOf(row);
+    while (slot.length <= bucket) slot.push(undefined);
+    let set = slot[bucket];
+    if (set === undefined) {
+      set = new PositionSet(this.table.count);
+      slot[bucket] = set;
+    }
+    set.add(this.order.positions[row] ?? 0);
+  }
+
+  #delete(row: number): void {
+    this.#slotOf(row)[this.#bucketOf(row)]?.delete(this.order.positions[row] ?? 0);
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * Whole gangs on nodes.
+ *
+ * Best fit: the nodes with the fewest free boards that will do, partly used before idle ones, then by name. A gang
+ * that one node can hold goes to one node. Ranks keep the nodes of a block and a rack together, then go by name.
+ */
+import type { ClusterView, GangRequest } from './model.ts';
+import { NodeIndex } from './node-index.ts';
+import type { GangShort } from './shortfall.ts';
+import { shortfall } from './shortfall.ts';
+import { Suitability } from './suitability.ts';
+
+export type { GangShort } from './shortfall.ts';
+
+export const BLOCK_LABEL = 'aidc.dev/block';
+export const RACK_LABEL = 'aidc.dev/rack';
+
+/** What each pod of a gang takes, in one cluster. Make it once for equal requests. */
+export interface PodShape {
+  /** Index into the cluster's accelerators; -1: CPU only, on any node. */
+  readonly accelerator: number;
+  readonly gpuMilli: number;
+  readonly cpuMilli: number;
+  readonly memoryMi: number;
+  readonly suitability: Suitability;
+}
+
+/** A place for a gang, not taken yet. Good until the scratch changes. */
+export interface GangFit {
+  readonly fits: true;
+  /** Rows of the node table in rank order, and the pods on each. */
+  readonly rows: readonly number[];
+  readonly pods: readonly number[];
+  /** Boards left free on the nodes it would use. */
+  readonly strandedBoards: number;
+  /** Sum over the pods of the share of its node's boards (cpu, for CPU only) that each takes. */
+  readonly nodeShare: number;
+}
+
+const NO_NODES: ReadonlySet<string> = new Set();
+
+/** A cluster with the placements of this cycle already taken from it. The view itself is never changed. */
+export class ClusterScratch {
+  readonly view: ClusterView;
+  readonly #index: NodeIndex;
+  readonly #domains: Domains;
+
+  constructor(view: ClusterView) {
+    this.view = view;
+    this.#index = new NodeIndex(view.nodes);
+    this.#domains = new Domains(view);
+  }
+
+  shape(request: GangRequest, accelerator: number, gpuMilli: number): PodShape {
+    const { cpuMilli, memoryMi, nodeSelector, tolerations } = request;
+    const suitability = new Suitability(this.view.nodes, nodeSelector, tolerations);
+    return { accelerator, gpuMilli, cpuMilli, memoryMi, suitability };
+  }
+
+  /** A place for all pods of the gang, or undefined. */
+  fit(pods: number, shape: PodShape, avoid: ReadonlySet<string> = NO_NODES): GangFit | undefined {
+    const boards = Math.ceil(shape.gpuMilli / 1000);
+    if (shape.accelerator >= 0 && boards > 0 && this.#index.podsByBoards(shape.accelerator, boards) < pods) {
+      return undefined;
+    }
+    return this.#onOneNode(pods, shape, avoid) ?? this.#onManyNodes(pods, boards, shape, avoid);
+  }
+
+  /** Takes the place. */
+  commit(fit: GangFit, shape: PodShape): void {
+    fit.rows.forEach((row, i) => {
+      this.#index.take(row, fit.pods[i] ?? 0, shape.gpuMilli, shape.cpuMilli, shape.memoryMi);
+    });
+  }
+
+  /** Node of each pod in rank order. */
+  nodeNames(fit: GangFit): string[] {
+    const names: string[] = [];
+    fit.rows.forEach((row, i) => {
+      const name = this.view.nodes.names[row] ?? '';
+      for (let pod = fit.pods[i] ?? 0; pod > 0; pod -= 1) names.push(name);
+    });
+    return names;
+  }
+
+  /** Why the gang does not fit, in numbers. */
+  short(pods: number, shape: PodShape, avoid: ReadonlySet<string> = NO_NODES): GangShort {
+    return shortfall(this.#index, pods, shape, avoid);
+  }
+
+  #onOneNode(pods: number, shape: PodShape, avoid: ReadonlySet<string>): GangFit | undefined {
+    const boards = Math.ceil((pods * shape.gpuMilli) / 1000);
+    let found = -1;
+    this.#index.some(shape.accelerator, boards, (row) => {
+      if (podsThatFit(this.#index, row, shape, avoid) < pods) return false;
+      found = row;
+      return true;
+    });
+    return found < 0 ? undefined : this.#made([found], [pods], shape);
+  }
+
+  #onManyNodes(pods: number, boards: number, shape: PodShape, avoid: ReadonlySet<string>): GangFit | undefined {
+    if (pods === 1) return undefined;
+    const taken: { row: number; pods: number }[] = [];
+    let left = pods;
+    const complete = this.#index.some(shape.accelerator, boards, (row) => {
+      const here = Math.min(left, podsThatFit(this.#index, row, shape, avoid));
+      if (here === 0) return false;
+      taken.push({ row, pods: here });
+      left -= here;
+      return left === 0;
+    });
+    if (!complete) return undefined;
+    const { positions } = this.#index.order;
+    taken.sort((a, b) => this.#domains.compare(a.row, b.row) || (positions[a.row] ?? 0) - (positions[b.row] ?? 0));
+    return this.#made(
+      taken.map((entry) => entry.row),
+      taken.map((entry) => entry.pods),
+      shape,
+    );
+  }
+
+  #made(rows: readonly number[], pods: readonly number[], shape: PodShape): GangFit {
+    const { gpuTotal, cpuTotal } = this.view.nodes;
+    let strandedBoards = 0;
+    let nodeShare = 0;
+    rows.forEach((row, i) => {
+      const here = pods[i] ?? 0;
+      const left = (this.#index.gpuFree[row] ?? 0) - here * shape.gpuMilli;
+      strandedBoards += Math.max(0, Math.floor(left / 1000));
+      const [used, total] =
+        shape.gpuMilli > 0 ? [here * shape.gpuMilli, gpuTotal[row] ?? 0] : [here * shape.cpuMilli, cpuTotal[row] ?? 0];
+      nodeShare += total > 0 ? used / total : 0;
+    });
+    return { fits: true, rows, pods, strandedBoards, nodeShare };
+  }
+}
+
+/** Pods of the shape that a node can take now. */
+export function podsThatFit(index: NodeIndex, row: number, shape: PodShape, avoid: ReadonlySet<string>): number {
+  if (!shape.suitability.suits(row)) return 0;
+  if (avoid.size > 0 && avoid.has(index.table.names[row] ?? '')) return 0;
+  let pods = Math.floor(index.podsFree[row] ?? 0);
+  if (shape.gpuMilli > 0) pods = Math.min(pods, Math.floor((index.gpuFree[row] ?? 0) / shape.gpuMilli));
+  if (shape.cpuMilli > 0) pods = Math.min(pods, Math.floor((index.cpuFree[row] ?? 0) / shape.cpuMilli));
+  if (shape.memoryMi > 0) pods = Math.min(pods, Math.floor((index.memoryFree[row] ?? 0) / shape.memoryMi));
+  return Math.max(0, pods);
+}
+
+/** Block and rack of nodes, read from the labels when first asked for. */
+class Domains {
+  readonly #view: ClusterView;
+  #names: (string | undefined)[] | undefined;
+
+  constructor(view: ClusterView) {
+    this.#view = view;
+  }
+
+  compare(a: number, b: number): number {
+    const { labelSet } = this.#view.nodes;
+    const first = this.#name(labelSet[a] ?? 0);
+    const second = this.#name(labelSet[b] ?? 0);
+    return first === second ? 0 : first < second ? -1 : 1;
+  }
+
+  #name(labelSet: number): string {
+    this.#names ??= new Array<string | undefined>(this.#view.nodes.labelSets.length);
+    let name = this.#names[labelSet];
+    if (name === undefined) {
+      const labels = this.#view.nodes.labelSets[labelSet] ?? {};
+      name = `${labels[BLOCK_LABEL] ?? ''}\u0000${labels[RACK_LABEL] ?? ''}`;
+      this.#names[labelSet] = name;
+    }
+    return name;
+  }
+}
+
+/** One gang on one cluster: its nodes in rank order, or what is short. */
+export function placeGang(
+  cluster: ClusterView | ClusterScratch,
+  request: GangRequest,
+  accelerator: number,
+  gpuMilli: number,
+  avoid: ReadonlySet<string> = NO_NODES,
+): { readonly nodes: string[] } | { readonly short: GangShort } {
+  const scratch = cluster instanceof ClusterScratch ? cluster : new ClusterScratch(cluster);
+  const shape = scratch.shape(request, accelerator, gpuMilli);
+  const fit = scratch.fit(request.pods, shape, avoid);
+  return fit === undefined ? { short: scratch.short(request.pods, shape, avoid) } : { nodes: scratch.nodeNames(fit) };
+}
