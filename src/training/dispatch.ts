@@ -1,4 +1,4 @@
-import { ANNOTATION, LABEL, type Admission, type ModelTraining } from '../api/index.ts';
+import { type Admission, ANNOTATION, LABEL, type ModelTraining } from '../api/index.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isAlreadyExists, isConflict, isInvalid, isNotFound } from '../kube/errors.ts';
 import { JOBS, type KubeObject, PODS, SERVICES } from '../kube/resource.ts';
@@ -24,15 +24,24 @@ export async function createAttempt(
   const job = await createOnce(client, JOBS, namespace, memberJob(training, admission, place) as KubeObject);
   const name = jobName(training.metadata.name, admission.attempt);
   if (job.metadata.labels?.[LABEL.workloadUid] !== training.metadata.uid) {
-    const owner = job.metadata.annotations?.[ANNOTATION.hubId] === undefined ? 'is not ours' : 'belongs to another workload';
-    return { result: 'taken', message: `a Job named ${name} in ${admission.cluster}/${namespace} ${owner}; delete it or rename the ModelTraining` };
+    const owner =
+      job.metadata.annotations?.[ANNOTATION.hubId] === undefined ? 'is not ours' : 'belongs to another workload';
+    return {
+      result: 'taken',
+      message: `a Job named ${name} in ${admission.cluster}/${namespace} ${owner}; delete it or rename the ModelTraining`,
+    };
   }
   const service = memberService(training, admission, place.hubId, job.metadata.uid ?? '');
   await createOnce(client, SERVICES, namespace, service as KubeObject);
   return { result: 'created' };
 }
 
-async function createOnce(client: KubeClient, resource: typeof JOBS, namespace: string, body: KubeObject): Promise<KubeObject> {
+async function createOnce(
+  client: KubeClient,
+  resource: typeof JOBS,
+  namespace: string,
+  body: KubeObject,
+): Promise<KubeObject> {
   try {
     return await client.create<KubeObject>(resource, { namespace, body });
   } catch (error) {
@@ -71,7 +80,12 @@ export async function bindPods(client: KubeClient, bind: readonly { pod: MemberP
 }
 
 /** Deletes the attempt's Job with its pods. @returns true when the Job is confirmed gone (or never was, or is not ours) */
-export async function deleteJob(client: KubeClient, namespace: string, name: string, workloadUid: string): Promise<boolean> {
+export async function deleteJob(
+  client: KubeClient,
+  namespace: string,
+  name: string,
+  workloadUid: string,
+): Promise<boolean> {
   try {
     const job = await client.get<KubeObject>(JOBS, { namespace, name });
     if (job.metadata.labels?.[LABEL.workloadUid] !== workloadUid) return true;
@@ -91,7 +105,12 @@ export async function deleteJob(client: KubeClient, namespace: string, name: str
 }
 
 /** Asks the server itself (not the cache) for pods of the workload; all attempts when none is named. */
-export async function podsLeft(client: KubeClient, namespace: string, uid: string, attempt?: number): Promise<KubeObject[]> {
+export async function podsLeft(
+  client: KubeClient,
+  namespace: string,
+  uid: string,
+  attempt?: number,
+): Promise<KubeObject[]> {
   const labelSelector = `${LABEL.workloadUid}=${uid}${attempt === undefined ? '' : `,${LABEL.attempt}=${attempt}`}`;
   const list = await client.list<KubeObject & { status?: { phase?: string } }>(PODS, { namespace, labelSelector });
   return list.items;

@@ -59,7 +59,11 @@ export function evaluate(training: ModelTraining, context: TrainingContext): Eva
 }
 
 /** Undefined: the template has problems; a sentence: no region has such a device. */
-function requestOf(training: ModelTraining, context: TrainingContext, problems: string[]): GangRequest | string | undefined {
+function requestOf(
+  training: ModelTraining,
+  context: TrainingContext,
+  problems: string[],
+): GangRequest | string | undefined {
   if (problems.length > 0) return undefined;
   const { trainer, accelerators, acceleratorPolicy } = training.spec;
   const template = (trainer.podTemplate ?? {}) as PodTemplate;

@@ -43,7 +43,8 @@ export function afterEnd(spec: ModelTrainingSpec, status: ModelTrainingStatus, r
   const restarts = { ...(status.restarts ?? NO_RESTARTS) };
   if (reason === END_REASON.Succeeded) return { outcome: 'succeeded' as const, restarts, waitSeconds: 0 };
   if (budget === 'none') return { outcome: 'failed' as const, restarts, waitSeconds: 0 };
-  const counted = reason !== END_REASON.Suspended && reason !== END_REASON.QueueHeld && reason !== END_REASON.SpecChanged;
+  const counted =
+    reason !== END_REASON.Suspended && reason !== END_REASON.QueueHeld && reason !== END_REASON.SpecChanged;
   if (counted) restarts[budget] += 1;
   const { failurePolicy } = spec;
   const over =
@@ -63,7 +64,11 @@ export const keepsJob = (reason: EndReason): boolean =>
 const MAX_ATTEMPT_RECORDS = 10;
 const MAX_AVOIDED = 16;
 
-export function attemptRecord(training: ModelTraining, end: Pick<AttemptEnd, 'reason' | 'message'>, now: string): AttemptRecord {
+export function attemptRecord(
+  training: ModelTraining,
+  end: Pick<AttemptEnd, 'reason' | 'message'>,
+  now: string,
+): AttemptRecord {
   const status = training.status ?? {};
   const { admission } = status;
   const ran = runningSince(status);
@@ -103,12 +108,17 @@ export function avoidAfter(
     reason: entry.reason,
     ...(entry.bootId === undefined ? { until: iso(nowMs + avoidMs) } : { bootId: entry.bootId }),
   }));
-  const fresh = kept.filter((entry) => !added.some((other) => other.cluster === entry.cluster && other.node === entry.node));
+  const fresh = kept.filter(
+    (entry) => !added.some((other) => other.cluster === entry.cluster && other.node === entry.node),
+  );
   return [...fresh, ...added].slice(-MAX_AVOIDED);
 }
 
 /** The one word for people; a pure function of what was asked and what is so. */
-export function phaseOf(training: Pick<ModelTraining, 'spec' | 'metadata'>, status: ModelTrainingStatus): TrainingPhase {
+export function phaseOf(
+  training: Pick<ModelTraining, 'spec' | 'metadata'>,
+  status: ModelTrainingStatus,
+): TrainingPhase {
   const is = (type: (typeof CONDITION)[keyof typeof CONDITION]): boolean => isTrue(status.conditions, type);
   if (is(CONDITION.Complete)) return 'Succeeded';
   if (is(CONDITION.Failed)) return 'Failed';
@@ -117,7 +127,8 @@ export function phaseOf(training: Pick<ModelTraining, 'spec' | 'metadata'>, stat
   if (status.admission !== undefined) {
     if (!is(CONDITION.Placed)) return 'Binding';
     // While the member does not answer, the last that was known stands.
-    if (findCondition(status.conditions, CONDITION.PodsReady)?.status === 'Unknown' && status.phase === 'Running') return 'Running';
+    if (findCondition(status.conditions, CONDITION.PodsReady)?.status === 'Unknown' && status.phase === 'Running')
+      return 'Running';
     return is(CONDITION.PodsReady) ? 'Running' : 'Starting';
   }
   if (training.spec.suspend) return 'Suspended';
@@ -162,7 +173,10 @@ export function expiresAt(training: ModelTraining): number | undefined {
 }
 
 /** A deadline that has passed, with the sentence; checked before anything else that could go on. */
-export function passedDeadline(training: ModelTraining, now: string): { reason: EndReason; message: string } | undefined {
+export function passedDeadline(
+  training: ModelTraining,
+  now: string,
+): { reason: EndReason; message: string } | undefined {
   const { spec, metadata } = training;
   const status = training.status ?? {};
   const ran = totalRunningSeconds(status, now);
@@ -173,7 +187,11 @@ export function passedDeadline(training: ModelTraining, now: string): { reason: 
     };
   }
   const waited = secondsBetween(metadata.creationTimestamp, now);
-  if (spec.preRunningDeadlineSeconds !== undefined && status.startTime === undefined && waited >= spec.preRunningDeadlineSeconds) {
+  if (
+    spec.preRunningDeadlineSeconds !== undefined &&
+    status.startTime === undefined &&
+    waited >= spec.preRunningDeadlineSeconds
+  ) {
     return {
       reason: END_REASON.PreRunningDeadlineExceeded,
       message: `it did not run within ${spec.preRunningDeadlineSeconds} s of its creation`,

@@ -7,7 +7,11 @@ export interface AttemptEnd {
   readonly reason: EndReason;
   readonly message: string;
   /** Nodes the next attempt should not use. */
-  readonly avoid: readonly { readonly node: string; readonly reason: 'NodeLost' | 'BindConflict'; readonly bootId?: string }[];
+  readonly avoid: readonly {
+    readonly node: string;
+    readonly reason: 'NodeLost' | 'BindConflict';
+    readonly bootId?: string;
+  }[];
 }
 
 /** What is seen of an attempt, and what follows from it. */
@@ -36,7 +40,8 @@ export interface AttemptSight {
 }
 
 /** Reasons with which a kubelet refuses a pod that was bound to it. */
-const KUBELET_REFUSALS = /^(OutOf|UnexpectedAdmissionError|NodeAffinity|NodeName|NodePorts|TopologyAffinityError|InvalidNodeInfo|UnknownAdmission)/;
+const KUBELET_REFUSALS =
+  /^(OutOf|UnexpectedAdmissionError|NodeAffinity|NodeName|NodePorts|TopologyAffinityError|InvalidNodeInfo|UnknownAdmission)/;
 
 /** Pure: the same sight gives the same view. */
 export function viewAttempt(sight: AttemptSight): AttemptView {
@@ -81,7 +86,9 @@ function refusedByKubelet(sight: AttemptSight): AttemptEnd | undefined {
 }
 
 function onLostNode(sight: AttemptSight, active: readonly MemberPod[]): AttemptEnd | undefined {
-  const lost = active.filter((pod) => pod.nodeName !== undefined && sight.nodeUnwellMs(pod.nodeName) >= sight.nodeLostMs);
+  const lost = active.filter(
+    (pod) => pod.nodeName !== undefined && sight.nodeUnwellMs(pod.nodeName) >= sight.nodeLostMs,
+  );
   const first = lost[0];
   if (first?.nodeName === undefined) return undefined;
   const names = [...new Set(lost.map((pod) => pod.nodeName ?? ''))];

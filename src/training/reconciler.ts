@@ -21,7 +21,7 @@ import {
   tenantOf,
 } from '../hub/index.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isNotFound, isUnreachable } from '../kube/errors.ts';
+import { isConflict, isNotFound, isUnreachable } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { addFinalizer, removeFinalizer } from '../kube/finalizers.ts';
 import { JOBS, objectKey } from '../kube/resource.ts';
@@ -35,13 +35,13 @@ import { type ConditionValue, findCondition, isTrue } from '../workloads/conditi
 import { type HonourCheck, NOT_CHECKED } from '../workloads/honour.ts';
 import type { MemberNamespaces } from '../workloads/namespaces.ts';
 import { Stopwatches } from '../workloads/watches.ts';
+import { renderForCheck } from './check.ts';
 import { jobName, type RunPlace } from './desired.ts';
 import { bindPods, createAttempt, deleteJob, forceDelete, podsLeft } from './dispatch.ts';
 import { type Evaluation, evaluate, isFinished, type TrainingContext } from './evaluate.ts';
 import { expiresAt, iso, nextDeadlineMs, passedDeadline } from './lifecycle.ts';
 import { type AttemptEnd, type AttemptView, viewAttempt } from './observe.ts';
 import { admittedStatus, deriveStatus, type Sight } from './status.ts';
-import { renderForCheck } from './check.ts';
 
 export interface TrainingSettings {
   /** A pod free to be scheduled but not bound for so long ends the attempt as BindConflict. */
@@ -129,16 +129,20 @@ export class TrainingReconciler implements Binder {
     const { workload } = admit;
     const training = this.#deps.hub.trainings.get(`${workload.namespace}/${workload.name}`);
     if (training === undefined || training.metadata.uid !== workload.key) return { result: 'gone' };
-    if (training.status?.admission !== undefined || training.metadata.deletionTimestamp !== undefined) return { result: 'conflict' };
+    if (training.status?.admission !== undefined || training.metadata.deletionTimestamp !== undefined)
+      return { result: 'conflict' };
     const evaluation = evaluate(training, this.#context(training));
     if (evaluation.workload?.classKey !== workload.classKey || training.spec.suspend) return { result: 'conflict' };
     const tenant = training.status?.tenant ?? tenantOf(this.#deps.hub, workload.namespace);
     const next = admittedStatus(training, admit, evaluation, epoch, tenant, nowMs);
-    const outcome = await this.#deps.status.write(TRAININGS, training, next);
-    if (outcome.result === 'gone') return { result: 'gone' };
-    if (outcome.result !== 'written') return { result: 'conflict' };
-    this.#deps.events.record(TRAININGS, training, 'Normal', 'Admitted', next.placement?.decision?.reason ?? '');
-    return { result: 'bound', resourceVersion: outcome.object?.metadata.resourceVersion ?? '0' };
+    const { outcome, object } = await this.#deps.status.writeObject(TRAININGS, training, next);
+    if (outcome === 'gone') return { result: 'gone' };
+    // A newer write of the same object may have gone out in this one's place.
+    if (outcome !== 'written' || object?.status?.admission?.attempt !== next.attempt) return { result: 'conflict' };
+    this.#deps.events.event(training, 'Normal', 'Admitted', next.placement?.decision?.reason ?? '', {
+      messageKey: String(next.attempt),
+    });
+    return { result: 'bound', resourceVersion: object?.metadata.resourceVersion ?? '0' };
   }
 
   notAdmitted(answer: NotAdmitted): void {
@@ -152,8 +156,7 @@ export class TrainingReconciler implements Binder {
     if (training === undefined) return undefined;
     if (training.metadata.deletionTimestamp !== undefined) return this.#finalize(training);
     if (!training.metadata.finalizers?.includes(FINALIZER)) {
-      await addFinalizer(this.#deps.client, TRAININGS, training, FINALIZER);
-      return undefined;
+      return this.#claim(training);
     }
     if (isFinished(training)) return this.#expire(training);
     const evaluation = this.observe(training);
@@ -177,9 +180,21 @@ export class TrainingReconciler implements Binder {
     };
     const next = this.#freshAvoid(deriveStatus(training, sight));
     const outcome = await this.#deps.status.write(TRAININGS, training, next);
-    if (outcome.result === 'conflict') return { requeueAfterMs: 20 };
-    if (outcome.result === 'written') this.#tell(training, next);
+    if (outcome === 'conflict') return { requeueAfterMs: 20 };
+    if (outcome === 'written') this.#tell(training, next);
     return this.#again(training, next, attempt, nowMs);
+  }
+
+  /** From first sight the object must not go before its member objects are gone. The watch brings the change back. */
+  async #claim(training: ModelTraining): Promise<ReconcileResult> {
+    try {
+      await addFinalizer(this.#deps.client, TRAININGS, training, FINALIZER);
+    } catch (error) {
+      // It changed or went meanwhile; what the watch brings decides.
+      if (isConflict(error)) return { requeueAfterMs: 20 };
+      if (!isNotFound(error)) throw error;
+    }
+    return undefined;
   }
 
   /** Drops nodes from the avoid list that booted anew or whose time is over. */
@@ -225,13 +240,18 @@ export class TrainingReconciler implements Binder {
     if (evaluation.problems.length > 0) return say('False', 'FieldRefused', evaluation.problems.join(' '));
     if (honouredNow(training)) return say('True', 'Honoured', '');
     const said = findCondition(training.status?.conditions, CONDITION.SpecHonoured);
-    if (said?.status === 'False' && said.reason === 'DispatchRefused' && said.observedGeneration === training.metadata.generation) {
+    if (
+      said?.status === 'False' &&
+      said.reason === 'DispatchRefused' &&
+      said.observedGeneration === training.metadata.generation
+    ) {
       return say('False', said.reason, said.message);
     }
     const sentence = await this.#deps.honour.check(training.metadata.namespace ?? '', (resourceName) =>
       renderForCheck(training, evaluation, this.#deps.hubId, resourceName, declaredAccelerators(this.#deps.hub)),
     );
-    if (sentence === NOT_CHECKED) return say('Unknown', 'NotChecked', 'no region that answers can check the pod template yet');
+    if (sentence === NOT_CHECKED)
+      return say('Unknown', 'NotChecked', 'no region that answers can check the pod template yet');
     if (sentence !== undefined) return say('False', 'PodTemplateInvalid', sentence);
     return say('True', 'Honoured', 'every field of the spec is understood and obeyed');
   }
@@ -243,7 +263,11 @@ export class TrainingReconciler implements Binder {
     const member = this.#deps.members.get(admission.cluster);
     if (member === undefined) {
       if (this.#deps.hub.clusters.get(admission.cluster) !== undefined) return waitFor('its connection is being made');
-      const end = { reason: END_REASON.JobLost, message: `RegionalCluster ${admission.cluster} was deleted`, avoid: [] };
+      const end = {
+        reason: END_REASON.JobLost,
+        message: `RegionalCluster ${admission.cluster} was deleted`,
+        avoid: [],
+      };
       return { placed: true, gone: true, end };
     }
     const meter = this.#meter(training, member);
@@ -393,7 +417,8 @@ export class TrainingReconciler implements Binder {
     if (pods.some((pod) => pod.nodeName !== undefined && member.nodes.get(pod.nodeName)?.ready !== true)) {
       return Math.max(500, settings.nodeLostMs / 10);
     }
-    if (pods.some((pod) => pod.nodeName === undefined) || pods.length < wanted) return Math.max(500, settings.bindTimeoutMs / 10);
+    if (pods.some((pod) => pod.nodeName === undefined) || pods.length < wanted)
+      return Math.max(500, settings.bindTimeoutMs / 10);
     return undefined;
   }
 
@@ -446,7 +471,13 @@ export class TrainingReconciler implements Binder {
     if (cluster === undefined || this.#deps.hub.clusters.get(cluster) === undefined) return void (await release());
     const member = this.#deps.members.get(cluster);
     if (member?.reachable() === true && member.synced) {
-      const gone = await this.#removed(member, metadata.namespace ?? '', metadata.name, metadata.uid ?? '', status?.attempt ?? 0);
+      const gone = await this.#removed(
+        member,
+        metadata.namespace ?? '',
+        metadata.name,
+        metadata.uid ?? '',
+        status?.attempt ?? 0,
+      );
       if (!gone) return { requeueAfterMs: REMOVAL_RETRY_MS };
       return void (await release());
     }
@@ -454,8 +485,7 @@ export class TrainingReconciler implements Binder {
       await this.#deps.tombstones.bury(metadata.uid ?? '', cluster, `ModelTraining ${objectKey(training)}`);
       return void (await release());
     }
-    this.#deps.events.record(
-      TRAININGS,
+    this.#deps.events.event(
       training,
       'Warning',
       'DeletionWaits',
@@ -473,7 +503,9 @@ export class TrainingReconciler implements Binder {
       next.ending?.message ??
       findCondition(next.conditions, next.phase === 'Failed' ? CONDITION.Failed : CONDITION.Admitted)?.message ??
       '';
-    this.#deps.events.record(TRAININGS, before, bad ? 'Warning' : 'Normal', reason, message.slice(0, 1000));
+    this.#deps.events.event(before, bad ? 'Warning' : 'Normal', reason, message.slice(0, 1000), {
+      messageKey: String(next.attempt),
+    });
   }
 }
 
@@ -511,4 +543,3 @@ async function jobExists(client: KubeClient, namespace: string, name: string): P
     throw error;
   }
 }
-

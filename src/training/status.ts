@@ -9,7 +9,15 @@ import {
 } from '../api/index.ts';
 import { encodeAssignment } from '../core/assignment.ts';
 import type { Admit } from '../core/model.ts';
-import { closeInterval, co2Text, costText, type EnergyFacts, estimate, type Holding, kWhText } from '../energy/index.ts';
+import {
+  closeInterval,
+  co2Text,
+  costText,
+  type EnergyFacts,
+  estimate,
+  type Holding,
+  kWhText,
+} from '../energy/index.ts';
 import { type ConditionValue, isTrue, withConditions } from '../workloads/conditions.ts';
 import type { Evaluation } from './evaluate.ts';
 import {
@@ -56,7 +64,14 @@ export interface Sight {
 const METER_MS = 300_000;
 
 /** Status after the scheduler's decision: one write, before any member object exists. */
-export function admittedStatus(training: ModelTraining, admit: Admit, evaluation: Evaluation, epoch: number, tenant: string, nowMs: number): ModelTrainingStatus {
+export function admittedStatus(
+  training: ModelTraining,
+  admit: Admit,
+  evaluation: Evaluation,
+  epoch: number,
+  tenant: string,
+  nowMs: number,
+): ModelTrainingStatus {
   const now = iso(nowMs);
   const old = training.status ?? {};
   const attempt = (old.attempt ?? 0) + 1;
@@ -86,13 +101,28 @@ export function admittedStatus(training: ModelTraining, admit: Admit, evaluation
     placement,
     queue: admit.workload.queue,
     tenant,
-    display: { ...displayOf(rest), gpus: `0/${placement.gpus}`, nodes: `0/${admit.nodes.length}`, accelerator: admit.accelerator },
+    display: {
+      ...displayOf(rest),
+      gpus: `0/${placement.gpus}`,
+      nodes: `0/${admit.nodes.length}`,
+      accelerator: admit.accelerator,
+    },
     conditions: withConditions(
       old.conditions,
       [
         { type: CONDITION.Admitted, status: 'True', reason: 'Admitted', message: placement.decision?.reason ?? '' },
-        { type: CONDITION.Placed, status: 'False', reason: 'Dispatching', message: `creating the Job in ${admit.cluster}` },
-        { type: CONDITION.PodsReady, status: 'False', reason: 'Starting', message: `0 of ${admit.nodes.length} pods ready` },
+        {
+          type: CONDITION.Placed,
+          status: 'False',
+          reason: 'Dispatching',
+          message: `creating the Job in ${admit.cluster}`,
+        },
+        {
+          type: CONDITION.PodsReady,
+          status: 'False',
+          reason: 'Starting',
+          message: `0 of ${admit.nodes.length} pods ready`,
+        },
       ],
       training.metadata.generation ?? 1,
       now,
@@ -140,21 +170,42 @@ function attemptConditions(training: ModelTraining, status: ModelTrainingStatus,
   const place = status.admission?.cluster ?? '';
   const gotJob = sight.placed || isTrue(status.conditions, CONDITION.Placed);
   if (gotJob) {
-    values.push({ type: CONDITION.Placed, status: 'True', reason: 'Created', message: `the Job of attempt ${status.attempt} is in ${place}` });
+    values.push({
+      type: CONDITION.Placed,
+      status: 'True',
+      reason: 'Created',
+      message: `the Job of attempt ${status.attempt} is in ${place}`,
+    });
   }
   if (sight.unreachable !== undefined) {
-    values.push({ type: CONDITION.PodsReady, status: 'Unknown', reason: 'ClusterUnreachable', message: sight.unreachable });
+    values.push({
+      type: CONDITION.PodsReady,
+      status: 'Unknown',
+      reason: 'ClusterUnreachable',
+      message: sight.unreachable,
+    });
   } else if (sight.view !== undefined) {
     values.push(
       sight.view.allReady
         ? { type: CONDITION.PodsReady, status: 'True', reason: 'AllReady', message: `all ${pods} pods are ready` }
-        : { type: CONDITION.PodsReady, status: 'False', reason: 'Starting', message: `not all of ${pods} pods are ready` },
+        : {
+            type: CONDITION.PodsReady,
+            status: 'False',
+            reason: 'Starting',
+            message: `not all of ${pods} pods are ready`,
+          },
     );
   }
   return withConditions(status.conditions, values, training.metadata.generation ?? 1, now);
 }
 
-function endAttempt(training: ModelTraining, status: ModelTrainingStatus, end: AttemptEnd, sight: Sight, now: string): ModelTrainingStatus {
+function endAttempt(
+  training: ModelTraining,
+  status: ModelTrainingStatus,
+  end: AttemptEnd,
+  sight: Sight,
+  now: string,
+): ModelTrainingStatus {
   const avoided = avoidAfter(status, end, sight.nowMs, sight.avoidMs);
   const next = { ...status, ...(avoided.length > 0 ? { avoid: avoided } : {}) };
   const after = afterEnd(training.spec, status, end.reason);
@@ -179,15 +230,32 @@ function closeAttempt(
     { type: CONDITION.PodsReady, status: 'False', reason: reason, message: end.message },
   ];
   if (after.outcome === 'succeeded') {
-    values.push({ type: CONDITION.Complete, status: 'True', reason: 'Succeeded', message: `attempt ${status.attempt} succeeded` });
+    values.push({
+      type: CONDITION.Complete,
+      status: 'True',
+      reason: 'Succeeded',
+      message: `attempt ${status.attempt} succeeded`,
+    });
   } else if (after.outcome === 'failed') {
-    values.push({ type: CONDITION.Failed, status: 'True', reason: failureReason(reason, after.restarts), message: end.message });
+    values.push({
+      type: CONDITION.Failed,
+      status: 'True',
+      reason: failureReason(reason, after.restarts),
+      message: end.message,
+    });
   } else {
-    values.push({ type: CONDITION.Placed, status: 'False', reason: reason, message: `attempt ${status.attempt} ended: ${end.message}` });
+    values.push({
+      type: CONDITION.Placed,
+      status: 'False',
+      reason: reason,
+      message: `attempt ${status.attempt} ended: ${end.message}`,
+    });
   }
   return {
     ...rest,
-    ...(after.outcome === 'retry' ? {} : { completionTime: now, ...(metered.jobsStatus === undefined ? {} : { jobsStatus: metered.jobsStatus }) }),
+    ...(after.outcome === 'retry'
+      ? {}
+      : { completionTime: now, ...(metered.jobsStatus === undefined ? {} : { jobsStatus: metered.jobsStatus }) }),
     restarts: after.restarts,
     attempts: appendAttempt(status, attemptRecord(training, { reason, message: end.message }, now)),
     ...(after.waitSeconds > 0 ? { nextAttemptTime: iso(sight.nowMs + after.waitSeconds * 1000) } : {}),
@@ -206,8 +274,18 @@ function standingConditions(training: ModelTraining, status: ModelTrainingStatus
   const { suspend } = training.spec;
   const suspended: ConditionValue =
     suspend && status.admission === undefined
-      ? { type: CONDITION.Suspended, status: 'True', reason: 'Suspended', message: 'spec.suspend is true; nothing is held' }
-      : { type: CONDITION.Suspended, status: 'False', reason: suspend ? 'Suspending' : 'NotSuspended', message: suspend ? 'its pods are being removed' : 'spec.suspend is false' };
+      ? {
+          type: CONDITION.Suspended,
+          status: 'True',
+          reason: 'Suspended',
+          message: 'spec.suspend is true; nothing is held',
+        }
+      : {
+          type: CONDITION.Suspended,
+          status: 'False',
+          reason: suspend ? 'Suspending' : 'NotSuspended',
+          message: suspend ? 'its pods are being removed' : 'spec.suspend is false',
+        };
   if (finished) {
     return [{ type: CONDITION.Admitted, status: 'False', reason: 'Finished', message: 'nodes and quota are released' }];
   }
@@ -217,7 +295,12 @@ function standingConditions(training: ModelTraining, status: ModelTrainingStatus
 }
 
 function notAdmitted(training: ModelTraining, status: ModelTrainingStatus, sight: Sight): ConditionValue {
-  const say = (reason: string, message: string): ConditionValue => ({ type: CONDITION.Admitted, status: 'False', reason, message });
+  const say = (reason: string, message: string): ConditionValue => ({
+    type: CONDITION.Admitted,
+    status: 'False',
+    reason,
+    message,
+  });
   if (sight.honoured.status !== 'True') return say(PENDING_REASON.SpecNotHonoured, sight.honoured.message);
   if (training.spec.suspend) return say(PENDING_REASON.Suspended, 'spec.suspend is true');
   if (status.nextAttemptTime !== undefined && Date.parse(status.nextAttemptTime) > sight.nowMs) {
@@ -229,10 +312,17 @@ function notAdmitted(training: ModelTraining, status: ModelTrainingStatus, sight
 }
 
 /** Closes the open interval of what is held: at transitions, and at most every five minutes between them. */
-function withUsage(training: ModelTraining, status: ModelTrainingStatus, sight: Sight & { closing?: boolean }, now: string): ModelTrainingStatus {
+function withUsage(
+  training: ModelTraining,
+  status: ModelTrainingStatus,
+  sight: Sight & { closing?: boolean },
+  now: string,
+): ModelTrainingStatus {
   const { meter } = sight;
   if (meter === undefined || status.admission === undefined) return status;
-  const from = Math.max(Date.parse(status.usage?.until ?? ''), Date.parse(status.admission.admittedAt)) || Date.parse(status.admission.admittedAt);
+  const from =
+    Math.max(Date.parse(status.usage?.until ?? ''), Date.parse(status.admission.admittedAt)) ||
+    Date.parse(status.admission.admittedAt);
   const transition = training.status?.phase !== status.phase || sight.closing === true;
   if (!transition && secondsBetween(iso(from), now) * 1000 < METER_MS) return status;
   if (Date.parse(now) <= from && status.usage !== undefined) return status;
@@ -248,9 +338,12 @@ function displayOf(status: ModelTrainingStatus, sight?: Sight): NonNullable<Mode
   const up = isTrue(status.conditions, CONDITION.PodsReady) ? pods : 0;
   const waiting = status.conditions?.find((entry) => entry.type === CONDITION.Admitted && entry.status === 'False');
   const failed = status.conditions?.find((entry) => entry.type === CONDITION.Failed && entry.status === 'True');
-  const reason = failed?.reason ?? (status.phase === 'Succeeded' ? undefined : (status.ending?.reason ?? waiting?.reason));
+  const reason =
+    failed?.reason ?? (status.phase === 'Succeeded' ? undefined : (status.ending?.reason ?? waiting?.reason));
   return {
-    ...(held ? { gpus: `${(gpus / pods) * up}/${gpus}`, nodes: `${up}/${pods}`, accelerator: placement?.accelerator ?? '' } : {}),
+    ...(held
+      ? { gpus: `${(gpus / pods) * up}/${gpus}`, nodes: `${up}/${pods}`, accelerator: placement?.accelerator ?? '' }
+      : {}),
     ...(!held && placement !== undefined ? { gpus: `0/${gpus}`, accelerator: placement.accelerator } : {}),
     ...(usage === undefined ? {} : { kWh: kWhText(usage), cost: costText(usage), co2: co2Text(usage) }),
     ...(reason === undefined ? {} : { reason }),
