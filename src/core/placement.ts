@@ -6,11 +6,11 @@
  */
 import type { ClusterView, GangRequest } from './model.ts';
 import { NodeIndex } from './node-index.ts';
-import type { GangShort } from './shortfall.ts';
-import { shortfall } from './shortfall.ts';
+import type { GangShort, ShapeRoom } from './shortfall.ts';
+import { gangShort, roomFor } from './shortfall.ts';
 import { Suitability } from './suitability.ts';
 
-export type { GangShort } from './shortfall.ts';
+export type { GangShort, ShapeRoom } from './shortfall.ts';
 
 export const BLOCK_LABEL = 'aidc.dev/block';
 export const RACK_LABEL = 'aidc.dev/rack';
@@ -83,9 +83,9 @@ export class ClusterScratch {
     return names;
   }
 
-  /** Why the gang does not fit, in numbers. */
-  short(pods: number, shape: PodShape, avoid: ReadonlySet<string> = NO_NODES): GangShort {
-    return shortfall(this.#index, pods, shape, avoid);
+  /** How many pods of the shape the cluster can take, and what limits them; looks at every node. */
+  room(shape: PodShape, avoid: ReadonlySet<string> = NO_NODES): ShapeRoom {
+    return roomFor(this.#index, shape, avoid);
   }
 
   #onOneNode(pods: number, shape: PodShape, avoid: ReadonlySet<string>): GangFit | undefined {
@@ -186,5 +186,7 @@ export function placeGang(
   const scratch = cluster instanceof ClusterScratch ? cluster : new ClusterScratch(cluster);
   const shape = scratch.shape(request, accelerator, gpuMilli);
   const fit = scratch.fit(request.pods, shape, avoid);
-  return fit === undefined ? { short: scratch.short(request.pods, shape, avoid) } : { nodes: scratch.nodeNames(fit) };
+  return fit === undefined
+    ? { short: gangShort(scratch.room(shape, avoid), request.pods) }
+    : { nodes: scratch.nodeNames(fit) };
 }

@@ -1,6 +1,6 @@
 import type { RegionPolicy } from './model.ts';
-import type { CandidateFacts, Ranked, Term } from './region.ts';
-import { measure, TERMS } from './region.ts';
+import type { CandidateFacts, Ranked, Term } from './region-terms.ts';
+import { measure, TERMS } from './region-terms.ts';
 
 interface Words {
   readonly best: string;

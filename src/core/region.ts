@@ -7,34 +7,12 @@
  */
 import type { Candidate, Decision, Filtered, PlacementPolicy } from '../api/index.ts';
 import type { RegionPolicy, Weights } from './model.ts';
-import type { Rates } from './money.ts';
 import { reasonSentence } from './region-reason.ts';
+import type { CandidateFacts, Ranked, Term } from './region-terms.ts';
+import { measure, TERMS } from './region-terms.ts';
 
 export { type Allowed, filterClusters } from './region-filter.ts';
-
-/** A place where the gang fits, and what it costs there. */
-export interface CandidateFacts {
-  readonly cluster: string;
-  readonly region: string;
-  /** Type, or '' for CPU only. */
-  readonly accelerator: string;
-  readonly currency: string;
-  readonly rates: Rates;
-  /** Until it could start, in ms; 0: now. */
-  readonly waitMs: number;
-  readonly strandedBoards: number;
-  readonly latencyMs: number | undefined;
-}
-
-export interface Ranked<T extends CandidateFacts = CandidateFacts> {
-  readonly facts: T;
-  readonly scorePermille: number;
-  /** Each term's 0..100 times its weight over the sum of weights. */
-  readonly parts: Weights;
-}
-
-export const TERMS = ['cost', 'energy', 'carbon', 'wait', 'latency', 'fragmentation'] as const;
-export type Term = (typeof TERMS)[number];
+export type { CandidateFacts, Ranked } from './region-terms.ts';
 
 const preset = (cost: number, energy: number, carbon: number, wait: number, fragmentation: number): Weights => ({
   cost,
@@ -59,24 +37,6 @@ const LATENCY_WEIGHT = 30;
 export function weightsOf(policy: Pick<RegionPolicy, 'policy' | 'weights' | 'clientRegions'>): Weights {
   const users = policy.clientRegions.length > 0 ? { latency: LATENCY_WEIGHT } : {};
   return { ...PRESETS[policy.policy], ...users, ...policy.weights };
-}
-
-/** What the term measures; less is better. */
-export function measure(term: Term, facts: CandidateFacts): number | undefined {
-  switch (term) {
-    case 'cost':
-      return facts.rates.costMicrosPerHour;
-    case 'energy':
-      return facts.rates.watts;
-    case 'carbon':
-      return facts.rates.carbonGramsPerHour;
-    case 'wait':
-      return facts.waitMs;
-    case 'latency':
-      return facts.latencyMs;
-    case 'fragmentation':
-      return facts.strandedBoards;
-  }
 }
 
 /** The candidates, best first. */

@@ -1,0 +1,196 @@
+import type { AcceleratorRequest, Filtered, PendingReason } from '../api/index.ts';
+import { PENDING_REASON } from '../api/index.ts';
+import type { ClusterView, QueueCharge, Workload } from './model.ts';
+import { type Held, ratesAtPrice } from './money.ts';
+import type { GangFit, GangShort, ShapeRoom } from './placement.ts';
+import type { QuotaShort } from './quota.ts';
+import { filterClusters } from './region.ts';
+import type { CandidateFacts } from './region-terms.ts';
+import type { Room, ShapeState } from './room.ts';
+import { gangShort } from './shortfall.ts';
+
+/** One cluster and one acceptable accelerator: a way to run the workload. */
+export interface Option {
+  readonly cluster: ClusterView;
+  readonly latencyMs: number | undefined;
+  /** undefined: CPU only. */
+  readonly entry: AcceleratorRequest | undefined;
+  /** Index into the cluster's accelerators; -1: CPU only. */
+  readonly accelerator: number;
+  readonly gpuMilli: number;
+  /** undefined: no quota row covers the device. */
+  readonly charges: readonly QueueCharge[] | undefined;
+  readonly avoid: ReadonlySet<string>;
+  readonly state: ShapeState;
+}
+
+/** What equal workloads have in common. */
+export interface Options {
+  /** Tried in order; the options within one compete by score. */
+  readonly groups: readonly (readonly Option[])[];
+  /** Clusters that the policy rules out. */
+  readonly filtered: readonly Filtered[];
+  /** Clusters that it allows. */
+  readonly allowed: readonly ClusterView[];
+}
+
+export function optionsOf(workload: Workload, room: Room): Options {
+  const { allowed, filtered } = filterClusters(workload.regions, room.clusters);
+  const { accelerators, acceleratorPolicy } = workload.request;
+  const entries = accelerators.length === 0 ? [undefined] : accelerators;
+  const groups = entries.map((entry) =>
+    allowed.flatMap(({ cluster, latencyMs }) => {
+      const accelerator = entry === undefined ? -1 : cluster.accelerators.findIndex(({ type }) => type === entry.type);
+      if (entry !== undefined && accelerator < 0) return [];
+      return [newOption(workload, room, cluster, latencyMs, entry, accelerator)];
+    }),
+  );
+  return {
+    groups: acceleratorPolicy === 'AnyOf' ? [groups.flat()] : groups,
+    filtered,
+    allowed: allowed.map(({ cluster }) => cluster),
+  };
+}
+
+function newOption(
+  workload: Workload,
+  room: Room,
+  cluster: ClusterView,
+  latencyMs: number | undefined,
+  entry: AcceleratorRequest | undefined,
+  accelerator: number,
+): Option {
+  const gpuMilli = (entry?.countPerNode ?? 0) * 1000;
+  const avoid = workload.avoid.filter((where) => where.cluster === cluster.name).map(({ node }) => node);
+  return {
+    cluster,
+    latencyMs,
+    entry,
+    accelerator,
+    gpuMilli,
+    charges: room.quota.charges(workload.queue, entry?.type ?? '', cluster.region, gpuMilli * workload.request.pods),
+    avoid: new Set(avoid),
+    state: room.shapeState(cluster, workload.request, accelerator, gpuMilli, avoid),
+  };
+}
+
+/** A fit as the choice of region sees it. */
+export interface Fitting extends CandidateFacts {
+  readonly option: Option;
+  readonly fit: GangFit;
+}
+
+/** Whether it fits now: quota first, then nodes. */
+export function tryOption(option: Option, workload: Workload, room: Room): Fitting | undefined {
+  const { cluster, charges } = option;
+  if (cluster.unusable !== undefined || charges === undefined) return undefined;
+  if (!room.quota.check(workload.queue, charges).ok) return undefined;
+  const { shape, room: known } = option.state;
+  if (known !== undefined && known.fittingPods < workload.request.pods) return undefined;
+  const fit = room.scratch(cluster).fit(workload.request.pods, shape(), option.avoid);
+  if (fit === undefined) return undefined;
+  return {
+    option,
+    fit,
+    cluster: cluster.name,
+    region: cluster.region,
+    accelerator: option.entry?.type ?? '',
+    currency: cluster.currency,
+    rates: ratesAtPrice(heldBy(option, fit, workload), room.price(cluster)),
+    waitMs: 0,
+    strandedBoards: fit.strandedBoards,
+    latencyMs: option.latencyMs,
+  };
+}
+
+/** What the workload would hold there. */
+export const heldBy = (option: Option, fit: GangFit, workload: Workload): Held => ({
+  cluster: option.cluster,
+  accelerator: option.cluster.accelerators[option.accelerator] ?? null,
+  gpus: (option.entry?.countPerNode ?? 0) * workload.request.pods,
+  nodeShare: fit.nodeShare,
+});
+
+/** Why an option does not do; the higher the stage, the nearer it came. */
+export type Obstacle =
+  | { readonly stage: 1; readonly reason: 'NoQuotaForAccelerator' }
+  | { readonly stage: 2; readonly reason: 'ExceedsMaxQuota'; readonly quota: QuotaShort }
+  | { readonly stage: 3; readonly reason: 'ExceedsEveryRegion'; readonly nodes: GangShort }
+  | { readonly stage: 4; readonly reason: 'RegionUnreachable' }
+  | { readonly stage: 5; readonly reason: 'QuotaExceeded'; readonly quota: QuotaShort }
+  | {
+      readonly stage: 6;
+      readonly reason: 'InsufficientGPU' | 'InsufficientNodeResources';
+      readonly nodes: GangShort;
+    };
+
+/** Asked of an option that `tryOption` refused. */
+export function obstacleOf(option: Option, workload: Workload, room: Room): Obstacle {
+  const { cluster, charges } = option;
+  if (charges === undefined) return { stage: 1, reason: PENDING_REASON.NoQuotaForAccelerator };
+  const quota = room.quota.check(workload.queue, charges);
+  if (!quota.ok && quota.exceedsMax) return { stage: 2, reason: PENDING_REASON.ExceedsMaxQuota, quota };
+  // A region that was never seen has no nodes yet: it is not too small, it is not reached.
+  if (cluster.unusable !== undefined && cluster.nodes.count === 0) return { stage: 4, reason: 'RegionUnreachable' };
+  const counted = countedRoom(option, room);
+  if (counted.idlePods < workload.request.pods) {
+    return { stage: 3, reason: PENDING_REASON.ExceedsEveryRegion, nodes: gangShort(counted, workload.request.pods) };
+  }
+  if (cluster.unusable !== undefined) return { stage: 4, reason: PENDING_REASON.RegionUnreachable };
+  if (!quota.ok) return { stage: 5, reason: PENDING_REASON.QuotaExceeded, quota };
+  const nodes = shortOf(option, workload, room);
+  return { stage: 6, reason: reasonOfNodes(nodes, option), nodes };
+}
+
+const reasonOfNodes = (nodes: GangShort, option: Option) =>
+  nodes.why === 'boards' && option.entry !== undefined
+    ? PENDING_REASON.InsufficientGPU
+    : PENDING_REASON.InsufficientNodeResources;
+
+/** Room as last counted: it has only shrunk since, so a count that was too small still is. */
+function countedRoom(option: Option, room: Room): ShapeRoom {
+  const { state } = option;
+  state.room ??= room.scratch(option.cluster).room(state.shape(), option.avoid);
+  return state.room;
+}
+
+function shortOf(option: Option, workload: Workload, room: Room): GangShort {
+  const { pods } = workload.request;
+  if (countedRoom(option, room).fittingPods >= pods) option.state.room = undefined;
+  return gangShort(countedRoom(option, room), pods);
+}
+
+export interface Answer {
+  readonly reason: PendingReason;
+  readonly message: string;
+  readonly filtered: readonly Filtered[];
+}
+
+/** What is wrong with the queue itself; undefined: it takes the workload. */
+export function queueProblem(workload: Workload, room: Room): Answer | undefined {
+  const { queue, namespace } = workload;
+  const answer = (reason: PendingReason, message: string): Answer => ({ reason, message, filtered: [] });
+  if (!room.quota.has(queue)) {
+    return answer(PENDING_REASON.QueueNotFound, `queue ${queue} does not exist: create it or set spec.queue.`);
+  }
+  const problem = room.quota.problems.get(queue);
+  if (problem !== undefined) return answer(PENDING_REASON.QueueInvalid, `queue ${queue}: ${problem.message}`);
+  if (!room.quota.isLeaf(queue)) {
+    const children = room.quota.children(queue);
+    const some = children.slice(0, 8).join(', ') + (children.length > 8 ? ` and ${children.length - 8} more` : '');
+    return answer(
+      PENDING_REASON.QueueNotLeaf,
+      `queue ${queue} has queues below it, and only leaves take workloads: set spec.queue to one of ${some}.`,
+    );
+  }
+  if (!room.namespaceMayUse(namespace, queue)) {
+    return answer(
+      PENDING_REASON.NamespaceNotAllowed,
+      `queue ${queue} does not select namespace ${namespace}: change its spec.namespaceSelector or spec.queue.`,
+    );
+  }
+  const held = room.quota.heldBy(queue);
+  if (held === undefined) return undefined;
+  const which = held === queue ? `queue ${queue}` : `queue ${held} above queue ${queue}`;
+  return answer(PENDING_REASON.QueueHeld, `${which} has stopPolicy ${room.stopPolicy(held)}: it admits nothing new.`);
+}

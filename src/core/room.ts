@@ -1,0 +1,98 @@
+import type { ClusterView, GangRequest, Snapshot } from './model.ts';
+import { priceOrDearest } from './money.ts';
+import { ClusterScratch, type PodShape, type ShapeRoom } from './placement.ts';
+import { QuotaTree } from './quota.ts';
+
+/** What is known of one pod shape in one cluster. */
+export interface ShapeState {
+  /** Copies the cluster's columns when first called. */
+  readonly shape: () => PodShape;
+  /** As last counted; it can only have shrunk since. */
+  room: ShapeRoom | undefined;
+}
+
+/** What is left of a snapshot while decisions are made on it. The snapshot itself is never changed. */
+export class Room {
+  /** In order of name. */
+  readonly clusters: readonly ClusterView[];
+  readonly quota: QuotaTree;
+  readonly now: number;
+  readonly #namespaceLabels: Snapshot['namespaceLabels'];
+  readonly #queues: ReadonlyMap<string, Snapshot['queues'][number]>;
+  readonly #scratches = new Map<ClusterView, ClusterScratch>();
+  readonly #shapes = new Map<string, ShapeState>();
+  readonly #prices = new Map<ClusterView, number>();
+
+  constructor(snapshot: Snapshot, now: number) {
+    this.now = now;
+    this.clusters = [...snapshot.clusters].sort((a, b) => (a.name < b.name ? -1 : 1));
+    this.quota = QuotaTree.build(snapshot.queues);
+    for (const use of snapshot.quotaUse) this.quota.add(use);
+    this.#queues = new Map(snapshot.queues.map((queue) => [queue.name, queue]));
+    this.#namespaceLabels = snapshot.namespaceLabels;
+  }
+
+  /** The cluster's columns are copied when it is first looked at. */
+  scratch(cluster: ClusterView): ClusterScratch {
+    let scratch = this.#scratches.get(cluster);
+    if (scratch === undefined) {
+      scratch = new ClusterScratch(cluster);
+      this.#scratches.set(cluster, scratch);
+    }
+    return scratch;
+  }
+
+  /** Shared by all workloads that ask for equal pods and avoid the same nodes. */
+  shapeState(
+    cluster: ClusterView,
+    request: GangRequest,
+    accelerator: number,
+    gpuMilli: number,
+    avoid: readonly string[],
+  ): ShapeState {
+    const { cpuMilli, memoryMi, nodeSelector, tolerations } = request;
+    const key = JSON.stringify([
+      cluster.name,
+      accelerator,
+      gpuMilli,
+      cpuMilli,
+      memoryMi,
+      nodeSelector,
+      tolerations,
+      avoid,
+    ]);
+    let state = this.#shapes.get(key);
+    if (state === undefined) {
+      let shape: PodShape | undefined;
+      const make = () => {
+        shape ??= this.scratch(cluster).shape(request, accelerator, gpuMilli);
+        return shape;
+      };
+      state = { shape: make, room: undefined };
+      this.#shapes.set(key, state);
+    }
+    return state;
+  }
+
+  /** Millionths of the cluster's currency for a kWh now. */
+  price(cluster: ClusterView): number {
+    let price = this.#prices.get(cluster);
+    if (price === undefined) {
+      price = priceOrDearest(cluster.tariff, cluster.timezone, this.now);
+      this.#prices.set(cluster, price);
+    }
+    return price;
+  }
+
+  stopPolicy(queue: string): string {
+    return this.#queues.get(queue)?.stopPolicy ?? 'None';
+  }
+
+  /** Whether the queue's selector takes the namespace; no selector takes none. */
+  namespaceMayUse(namespace: string, queue: string): boolean {
+    const selector = this.#queues.get(queue)?.namespaceSelector;
+    if (selector === undefined) return false;
+    const labels = this.#namespaceLabels.get(namespace) ?? {};
+    return Object.entries(selector.matchLabels).every(([key, value]) => labels[key] === value);
+  }
+}
