@@ -219,14 +219,15 @@ export class Workqueue {
     if (!next || next.readyAt >= this.#timerAt) return;
     this.#cancelTimer?.();
     this.#timerAt = next.readyAt;
-    this.#cancelTimer = this.#clock.setTimer(() => this.#fire(), next.readyAt - this.#clock.monotonic());
+    // Timers may fire a fraction of a millisecond early against the monotonic clock; then this is set again.
+    const ms = Math.ceil(next.readyAt - this.#clock.monotonic());
+    this.#cancelTimer = this.#clock.setTimer(() => this.#fire(), ms);
   }
 
   #fire(): void {
     this.#timerAt = Number.POSITIVE_INFINITY;
     this.#cancelTimer = undefined;
-    // Timers may fire a fraction of a millisecond early against the monotonic clock.
-    const now = this.#clock.monotonic() + 1;
+    const now = this.#clock.monotonic();
     for (let next = this.#delayed.peek(); next && next.readyAt <= now; next = this.#delayed.peek()) {
       this.#delayed.remove(next);
       this.#due(next);
