@@ -61,8 +61,15 @@ export class Inventory {
   readonly #dirty = new Set<string>();
   readonly #labelSets = new Interner<Readonly<Record<string, string>>>();
   readonly #taintSets = new Interner<readonly Taint[]>();
+  readonly #listeners = new Set<() => void>();
   #accelerators: readonly AcceleratorType[] = [];
   #table: Columns | undefined;
+
+  /** Calls `listener` on each change that could matter to a placement; it must be quick. Returns the way to end it. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
 
   setAccelerators(accelerators: readonly AcceleratorType[]): void {
     if (JSON.stringify(accelerators) === JSON.stringify(this.#accelerators)) return;
@@ -238,13 +245,18 @@ export class Inventory {
   }
 
   #rebuild(): void {
-    this.version += 1;
     this.#table = undefined;
+    this.#grow();
   }
 
   #touch(node: string): void {
-    this.version += 1;
     this.#dirty.add(node);
+    this.#grow();
+  }
+
+  #grow(): void {
+    this.version += 1;
+    for (const listener of this.#listeners) listener();
   }
 
   #run(node: string, run: string): RunOnNode {

@@ -1,4 +1,4 @@
-import { cpuMilli, memoryMi } from '../core/quantity.ts';
+import { cpuMilli, memoryMi, count as units } from '../core/quantity.ts';
 import type { Amounts } from './types.ts';
 
 /** A resource list as the API server sends it. */
@@ -23,7 +23,7 @@ export function amounts(raw: RawAmounts | undefined, round: Round, bad: BadQuant
     else if (name === 'memory') memory = read(name, value, bad, () => memoryMi(value, round));
     else if (isExtended(name)) {
       extended ??= {};
-      extended[name] = read(name, value, bad, () => whole(value, round));
+      extended[name] = read(name, value, bad, () => units(value, round));
     }
   }
   return { cpuMilli: cpu, memoryMi: memory, extended: extended ?? NO_EXTENDED };
@@ -31,7 +31,7 @@ export function amounts(raw: RawAmounts | undefined, round: Round, bad: BadQuant
 
 /** A count such as `pods`. */
 export function count(name: string, value: string | number | undefined, round: Round, bad: BadQuantity): number {
-  return value === undefined ? 0 : read(name, value, bad, () => whole(value, round));
+  return value === undefined ? 0 : read(name, value, bad, () => units(value, round));
 }
 
 /** What is handed out by the board: everything but the kubelet's own resources. */
@@ -42,11 +42,6 @@ function isExtended(name: string): boolean {
     !name.startsWith('hugepages-') &&
     !name.startsWith('attachable-volumes-')
   );
-}
-
-function whole(value: string | number, round: Round): number {
-  const units = cpuMilli(value, round) / 1000;
-  return round === 'up' ? Math.ceil(units) : Math.floor(units);
 }
 
 function read(name: string, value: unknown, bad: BadQuantity, parse: () => number): number {

@@ -1,0 +1,134 @@
+import {
+  CONDITION,
+  GROUP,
+  REGIONAL_CLUSTER,
+  type RegionalCluster,
+  type RegionalClusterStatus,
+  VERSION,
+} from '../api/index.ts';
+import { nextTariffChange, pricePerKWhMicrosAt } from '../core/money.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import type { KubeObject, Resource } from '../kube/resource.ts';
+import type { StatusWriter } from '../kube/status-writer.ts';
+import type { Store } from '../kube/store.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { Controller, type ReconcileResult } from '../runtime/controller.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { RuntimeMetrics } from '../runtime/metrics.ts';
+import type { MemberConnection } from './member.ts';
+import type { MemberRegistry } from './registry.ts';
+import { deriveStatus, type Observed } from './status.ts';
+
+const RESOURCE: Resource = {
+  group: GROUP,
+  version: VERSION,
+  plural: REGIONAL_CLUSTER.plural,
+  kind: REGIONAL_CLUSTER.kind,
+  namespaced: REGIONAL_CLUSTER.namespaced,
+};
+
+export interface RegionControllerOptions {
+  readonly clusters: Store<RegionalCluster>;
+  readonly members: MemberRegistry;
+  readonly status: Pick<StatusWriter, 'writeObject'>;
+  readonly events: Pick<EventRecorder, 'event'>;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly metrics: RuntimeMetrics;
+}
+
+/** At most one write of inventory so often, in milliseconds. */
+const INVENTORY_MS = 1_000;
+/** `lastSyncTime` moves so often while nothing else does, in milliseconds. */
+const SYNC_MS = 60_000;
+/** The registry hears of a new RegionalCluster about when we do. */
+const SOON_MS = 50;
+
+/** Keeps the status of every RegionalCluster true to what its connection sees. */
+export function regionController(options: RegionControllerOptions): Controller {
+  const { clusters, members, logger, clock, metrics } = options;
+  const controller = new Controller({
+    name: 'regional-cluster',
+    reconcile: (key) => reconcile(key, options),
+    concurrency: 4,
+    logger,
+    clock,
+    metrics,
+  });
+  clusters.subscribe((event) => {
+    // Our own status comes back, too: only a change of what is wanted needs an answer.
+    if (event.type === 'updated' && event.old.metadata.generation === event.obj.metadata.generation) return;
+    if (event.type !== 'deleted') controller.enqueue(event.key);
+  });
+  members.subscribe({
+    attach: (member) => {
+      controller.enqueue(member.name);
+      return (member as MemberConnection).inventory.onChange(() => controller.enqueueAfter(member.name, INVENTORY_MS));
+    },
+    changed: (member) => controller.enqueue(member.name),
+  });
+  return controller;
+}
+
+async function reconcile(key: string, options: RegionControllerOptions): Promise<ReconcileResult> {
+  const { clusters, members, clock, status } = options;
+  const object = clusters.get(key);
+  if (object === undefined) return;
+  const member = members.get(key);
+  if (member === undefined || member.object.metadata.uid !== object.metadata.uid) return { requeueAfterMs: SOON_MS };
+  // A restart of ours, or a new token, is no news of the region.
+  if (member.settling && object.status?.observedGeneration === object.metadata.generation) {
+    return { requeueAfterMs: INVENTORY_MS };
+  }
+  const nowMs = clock.now();
+  const wanted = deriveStatus(object, observe(object, member, nowMs));
+  const result = await status.writeObject(RESOURCE, object as RegionalCluster & KubeObject, wanted);
+  if (result.outcome === 'conflict') return { requeueAfterMs: SOON_MS };
+  if (result.outcome === 'written' && result.object !== undefined) {
+    clusters.applyIfCurrent(result.object, object.metadata.resourceVersion);
+    tell(object, wanted, options);
+  }
+  return { requeueAfterMs: untilNext(object, nowMs) };
+}
+
+function observe(object: RegionalCluster, member: MemberConnection, nowMs: number): Observed {
+  const { tariff, timezone } = object.spec.electricity;
+  const price = pricePerKWhMicrosAt(tariff, timezone, nowMs);
+  const { acceptedUid, version, clockSkewMs, lastAnswerMs, note } = member;
+  return {
+    nowMs,
+    reachable: member.reachability(),
+    problem: member.unusable(),
+    ...(note === undefined ? {} : { note }),
+    ...(acceptedUid === undefined ? {} : { clusterUID: acceptedUid }),
+    ...(version === undefined ? {} : { version }),
+    // Before the first full list it would count what was seen so far as all there is.
+    ...(member.synced ? { inventory: member.inventory.summary() } : {}),
+    ...(clockSkewMs === undefined ? {} : { skewMs: clockSkewMs }),
+    ...(lastAnswerMs === undefined ? {} : { lastAnswerMs }),
+    ...(price === null ? {} : { pricePerKWhMicros: price }),
+  };
+}
+
+/** Until the price changes, at the latest until the time of the last contact is due. */
+function untilNext({ spec }: RegionalCluster, nowMs: number): number {
+  const next = nextTariffChange(spec.electricity.tariff, spec.electricity.timezone, nowMs);
+  return next === null ? SYNC_MS : Math.min(SYNC_MS, Math.max(INVENTORY_MS, next - nowMs));
+}
+
+/** An event for each change of Ready and Reachable. */
+function tell(
+  object: RegionalCluster,
+  wanted: RegionalClusterStatus,
+  { events, logger }: RegionControllerOptions,
+): void {
+  for (const type of [CONDITION.Ready, CONDITION.Reachable]) {
+    const before = object.status?.conditions?.find((condition) => condition.type === type);
+    const after = wanted.conditions?.find((condition) => condition.type === type);
+    if (after === undefined || (before?.status === after.status && before.reason === after.reason)) continue;
+    logger.info('region changed', { cluster: object.metadata.name, type, status: after.status, reason: after.reason });
+    if (type === CONDITION.Reachable && after.status !== 'True') continue;
+    if (after.status === 'Unknown' || after.reason === 'Connecting') continue;
+    events.event(object, after.status === 'True' ? 'Normal' : 'Warning', after.reason, after.message);
+  }
+}
