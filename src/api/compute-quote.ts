@@ -71,14 +71,10 @@ export const computeQuoteStatus = z
       .max(16)
       .optional()
       .meta({ description: 'Where it would fit now, best first.', 'x-kubernetes-list-type': 'atomic' }),
-    shortfalls: z
-      .array(filtered)
-      .max(16)
-      .optional()
-      .meta({
-        description: 'Where it would not fit, and what is short by how much.',
-        'x-kubernetes-list-type': 'atomic',
-      }),
+    shortfalls: z.array(filtered).max(16).optional().meta({
+      description: 'Where it would not fit, and what is short by how much.',
+      'x-kubernetes-list-type': 'atomic',
+    }),
     display: z
       .object({
         best: z.string().max(63).optional().meta({ description: 'Best region.' }),

@@ -33,14 +33,10 @@ export const datasetStatus = z
   .object({
     observedGeneration: int('metadata.generation the status was made for.').optional(),
     conditions: conditions.optional(),
-    usableRegions: z
-      .array(z.string().max(63))
-      .max(64)
-      .optional()
-      .meta({
-        description: 'Regions that hold a copy and whose jurisdiction allows its use.',
-        'x-kubernetes-list-type': 'set',
-      }),
+    usableRegions: z.array(z.string().max(63)).max(64).optional().meta({
+      description: 'Regions that hold a copy and whose jurisdiction allows its use.',
+      'x-kubernetes-list-type': 'set',
+    }),
     usedBy: int('ModelTrainings that name it and are not finished.').optional(),
   })
   .meta({ description: 'Where it can be used now.' });

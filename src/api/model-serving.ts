@@ -63,12 +63,9 @@ export const modelServingSpec = z
     queue: queueName,
     priorityClassName,
     placement: servingPlacement,
-    suspend: z
-      .boolean()
-      .default(false)
-      .meta({
-        description: 'True stops every replica and releases nodes and quota; false queues them again. Default false.',
-      }),
+    suspend: z.boolean().default(false).meta({
+      description: 'True stops every replica and releases nodes and quota; false queues them again. Default false.',
+    }),
   })
   .meta({
     description: 'What to serve, on what, and near whom.',

@@ -168,13 +168,10 @@ export const modelTrainingSpec = z
       })
       .prefault({})
       .meta({ description: 'What happens when it fails. Default {}.' }),
-    suspend: z
-      .boolean()
-      .default(false)
-      .meta({
-        description:
-          'True stops it, releases nodes and quota at once and keeps it; false queues it again. Default false.',
-      }),
+    suspend: z.boolean().default(false).meta({
+      description:
+        'True stops it, releases nodes and quota at once and keeps it; false queues it again. Default false.',
+    }),
     activeDeadlineSeconds: int(
       'Longest total running time over all attempts, in seconds; then it fails. Default: no bound.',
       1,

@@ -96,14 +96,10 @@ export const regionalClusterSpec = z
           .max(64)
           .default('Asia/Shanghai')
           .meta({ description: 'IANA time zone of the tariff. Default Asia/Shanghai.' }),
-        tariff: z
-          .array(tariffBand)
-          .min(1)
-          .max(64)
-          .meta({
-            description: 'Price bands; the first that matches wins, and one must always match.',
-            'x-kubernetes-list-type': 'atomic',
-          }),
+        tariff: z.array(tariffBand).min(1).max(64).meta({
+          description: 'Price bands; the first that matches wins, and one must always match.',
+          'x-kubernetes-list-type': 'atomic',
+        }),
       })
       .meta({ description: 'What electricity costs.' }),
     puePermille: int(

@@ -4,12 +4,20 @@ import { ConfigError, describeSettings, loadConfig } from './config.ts';
 describe('loadConfig', () => {
   it('has a default for everything and freezes the result', () => {
     const config = loadConfig([], {});
-    expect(config).toMatchObject({ namespace: 'aidc-system', bindTimeoutSeconds: 60, nodeLostSeconds: 300, createNamespaces: false });
+    expect(config).toMatchObject({
+      namespace: 'aidc-system',
+      bindTimeoutSeconds: 60,
+      nodeLostSeconds: 300,
+      createNamespaces: false,
+    });
     expect(Object.isFrozen(config)).toBe(true);
   });
 
   it('reads the environment, and lets flags win', () => {
-    const config = loadConfig(['--http-port=9090', '--log-level', 'debug'], { AIDC_HTTP_PORT: '1', AIDC_CREATE_NAMESPACES: 'true' });
+    const config = loadConfig(['--http-port=9090', '--log-level', 'debug'], {
+      AIDC_HTTP_PORT: '1',
+      AIDC_CREATE_NAMESPACES: 'true',
+    });
     expect(config).toMatchObject({ httpPort: 9090, logLevel: 'debug', createNamespaces: true });
   });
 

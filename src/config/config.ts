@@ -54,7 +54,9 @@ export function loadConfig(args: readonly string[], env: Readonly<Record<string,
   const parsed = settings.safeParse(raw);
   if (!parsed.success) {
     throw new ConfigError(
-      parsed.error.issues.map((issue) => `--${kebab(String(issue.path[0]))} (${envName(String(issue.path[0]))}): ${issue.message}`).join('\n'),
+      parsed.error.issues
+        .map((issue) => `--${kebab(String(issue.path[0]))} (${envName(String(issue.path[0]))}): ${issue.message}`)
+        .join('\n'),
     );
   }
   const config = parsed.data;
@@ -69,7 +71,10 @@ export function loadConfig(args: readonly string[], env: Readonly<Record<string,
 function readFlags(args: readonly string[], names: readonly string[]): Record<string, string | undefined> {
   try {
     const options = Object.fromEntries(names.map((name) => [kebab(name), { type: 'string' as const }]));
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values as Record<string, string>;
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values as Record<
+      string,
+      string
+    >;
   } catch (error) {
     throw new ConfigError(`${(error as Error).message.split('. ')[0]}; see --help`);
   }

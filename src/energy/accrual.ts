@@ -15,7 +15,11 @@ export interface Holding {
   readonly nodeShare: number;
 }
 
-export function holdingOf(admission: Pick<Admission, 'accelerator' | 'gpusPerNode'>, pods: number, boardsPerNode: number): Holding {
+export function holdingOf(
+  admission: Pick<Admission, 'accelerator' | 'gpusPerNode'>,
+  pods: number,
+  boardsPerNode: number,
+): Holding {
   const gpus = admission.gpusPerNode * pods;
   return { accelerator: admission.accelerator, gpus, nodeShare: boardsPerNode > 0 ? gpus / boardsPerNode : 0 };
 }

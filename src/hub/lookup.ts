@@ -1,6 +1,6 @@
 import { DEFAULT_QUEUE, LABEL } from '../api/index.ts';
-import type { Member } from '../regions/index.ts';
 import type { EnergyFacts } from '../energy/index.ts';
+import type { Member } from '../regions/index.ts';
 import type { DeclaredAccelerator } from '../workloads/request.ts';
 import type { HubStores } from './stores.ts';
 
@@ -20,7 +20,11 @@ export function priorityOf(hub: HubStores, name: string | undefined): number | {
     return 0;
   }
   const found = hub.priorityClasses.get(name);
-  return found?.value ?? { missing: `PriorityClass ${name} does not exist on the hub; create it or remove priorityClassName.` };
+  return (
+    found?.value ?? {
+      missing: `PriorityClass ${name} does not exist on the hub; create it or remove priorityClassName.`,
+    }
+  );
 }
 
 /** Accelerator types that any region declares. */

@@ -27,12 +27,28 @@ export class CentreMetrics {
       capacity: gauge('aidc_region_gpu_capacity', 'Accelerators on all nodes.', [...place, 'gpu_model']),
       allocatable: gauge('aidc_region_gpu_allocatable', 'Accelerators on usable nodes.', [...place, 'gpu_model']),
       allocated: gauge('aidc_region_gpu_allocated', 'Accelerators reserved for workloads.', [...place, 'gpu_model']),
-      foreign: gauge('aidc_region_gpu_used_by_others', 'Accelerators used by pods that are not ours.', [...place, 'gpu_model']),
+      foreign: gauge('aidc_region_gpu_used_by_others', 'Accelerators used by pods that are not ours.', [
+        ...place,
+        'gpu_model',
+      ]),
       pue: gauge('aidc_region_pue_ratio', 'Facility power over IT power, as configured.', place),
-      price: gauge('aidc_region_electricity_price_per_kilowatt_hour', 'Electricity price now, as configured.', [...place, 'currency']),
-      carbon: gauge('aidc_region_carbon_intensity_grams_per_kilowatt_hour', 'CO2 of a kWh by location, as configured.', place),
-      pending: gauge('aidc_queue_pending_workloads', 'Workloads that wait. inadmissible: looked at and not placed.', ['queue', 'status']),
-      pendingGpus: gauge('aidc_queue_pending_gpus', 'Accelerators waited for (by the first acceptable type).', ['queue', 'gpu_model']),
+      price: gauge('aidc_region_electricity_price_per_kilowatt_hour', 'Electricity price now, as configured.', [
+        ...place,
+        'currency',
+      ]),
+      carbon: gauge(
+        'aidc_region_carbon_intensity_grams_per_kilowatt_hour',
+        'CO2 of a kWh by location, as configured.',
+        place,
+      ),
+      pending: gauge('aidc_queue_pending_workloads', 'Workloads that wait. inadmissible: looked at and not placed.', [
+        'queue',
+        'status',
+      ]),
+      pendingGpus: gauge('aidc_queue_pending_gpus', 'Accelerators waited for (by the first acceptable type).', [
+        'queue',
+        'gpu_model',
+      ]),
       oldest: gauge('aidc_queue_oldest_pending_timestamp_seconds', 'When the longest waiting joined.', ['queue']),
       unschedulable: gauge('aidc_unschedulable_workloads', 'Workloads that wait, by reason.', ['reason']),
       quota: gauge('aidc_quota_gpus', 'Accelerators by quota row.', ['queue', 'gpu_model', 'region', 'kind']),
@@ -101,7 +117,8 @@ export class CentreMetrics {
       if (answer !== undefined) add(reasons, answer.reason, 1);
       oldest.set(workload.queue, Math.min(oldest.get(workload.queue) ?? Number.POSITIVE_INFINITY, workload.queuedAt));
       const first = workload.request.accelerators[0];
-      if (first !== undefined) add(gpus, `${workload.queue}\n${first.type}`, first.countPerNode * workload.request.pods);
+      if (first !== undefined)
+        add(gpus, `${workload.queue}\n${first.type}`, first.countPerNode * workload.request.pods);
     }
     for (const [key, value] of count) {
       const [queue = '', status = ''] = key.split('\n');

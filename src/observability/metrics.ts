@@ -22,7 +22,14 @@ export class PrometheusMetrics implements RuntimeMetrics {
   histogram(name: string, help: string, labelNames: readonly string[] = [], buckets?: readonly number[]): Histogram {
     return this.#family(
       name,
-      () => new Histogram({ name, help, labelNames, registers: [this.registry], ...(buckets ? { buckets: [...buckets] } : {}) }),
+      () =>
+        new Histogram({
+          name,
+          help,
+          labelNames,
+          registers: [this.registry],
+          ...(buckets ? { buckets: [...buckets] } : {}),
+        }),
     ) as Histogram;
   }
 

@@ -62,7 +62,10 @@ export class WorkloadMetrics {
       'model_class',
     ]);
     this.#phase = gauge('aidc_workload_status_phase', '1 for the present phase, 0 for the others.', ['phase']);
-    this.#condition = gauge('aidc_workload_status_condition', '1 for the present status of a condition.', ['condition', 'status']);
+    this.#condition = gauge('aidc_workload_status_condition', '1 for the present status of a condition.', [
+      'condition',
+      'status',
+    ]);
     this.#requested = gauge('aidc_workload_gpus_requested', 'Accelerators asked for.');
     this.#bound = gauge('aidc_workload_gpus_bound', 'Accelerators held.');
     this.#created = gauge('aidc_workload_created_timestamp_seconds', 'When the object was created.');
@@ -79,8 +82,10 @@ export class WorkloadMetrics {
   }
 
   collect(): void {
-    for (const family of [this.#info, this.#phase, this.#condition, this.#requested, this.#bound, this.#created]) family.reset();
-    for (const family of [this.#started, this.#completed, this.#gpuSeconds, this.#joules, this.#cost, this.#carbon]) family.reset();
+    for (const family of [this.#info, this.#phase, this.#condition, this.#requested, this.#bound, this.#created])
+      family.reset();
+    for (const family of [this.#started, this.#completed, this.#gpuSeconds, this.#joules, this.#cost, this.#carbon])
+      family.reset();
     for (const training of this.#hub.trainings.list()) this.#training(training);
     for (const serving of this.#hub.servings.list()) this.#serving(serving);
   }
@@ -104,7 +109,9 @@ export class WorkloadMetrics {
     this.#requested.set(id, perReplica * spec.replicas);
     this.#bound.set(id, perReplica * admissions.length);
     const nodes = status?.placement?.nodes;
-    const held = admissions.flatMap((admission) => this.#held(admission, spec.nodesPerReplica, nodes, status?.usage) ?? []);
+    const held = admissions.flatMap(
+      (admission) => this.#held(admission, spec.nodesPerReplica, nodes, status?.usage) ?? [],
+    );
     this.#used(id, status?.usage, held);
   }
 

@@ -5,7 +5,9 @@ const CYCLE_BUCKETS = Array.from({ length: 15 }, (_, power) => 0.001 * 2 ** powe
 
 /** The scheduler's own series; queue and workload series are read from the stores at scrape. */
 export function schedulerMetrics(metrics: RuntimeMetrics) {
-  const attempts = metrics.counter('aidc_scheduling_attempts_total', 'Decisions about a workload by result.', ['result']);
+  const attempts = metrics.counter('aidc_scheduling_attempts_total', 'Decisions about a workload by result.', [
+    'result',
+  ]);
   const cycle = metrics
     .histogram('aidc_scheduling_cycle_duration_seconds', 'Duration of a scheduling cycle.', [], CYCLE_BUCKETS)
     .labels({});

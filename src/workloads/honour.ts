@@ -28,7 +28,10 @@ export class HonourCheck {
   }
 
   /** @returns undefined when accepted, the server's sentence when refused, NOT_CHECKED when no region could say */
-  async check(namespace: string, render: (cluster: string) => object): Promise<string | undefined | typeof NOT_CHECKED> {
+  async check(
+    namespace: string,
+    render: (cluster: string) => object,
+  ): Promise<string | undefined | typeof NOT_CHECKED> {
     for (const member of this.#members.list()) {
       if (member.unusable() !== undefined || !(await this.#namespaces.ensure(member, namespace))) continue;
       const body = render(member.name);

@@ -124,9 +124,7 @@ export function renderPod(options: PodOptions): { metadata: object; spec: PodSpe
       tolerations: [...(spec.tolerations ?? []), ...ownTolerations(options.resourceName)],
       priorityClassName: MEMBER_PRIORITY_CLASS,
       automountServiceAccountToken: false,
-      ...(options.node === undefined
-        ? { schedulingGates: [{ name: BIND_GATE }] }
-        : { affinity: onNode(options.node) }),
+      ...(options.node === undefined ? { schedulingGates: [{ name: BIND_GATE }] } : { affinity: onNode(options.node) }),
     },
   };
 }

@@ -38,7 +38,8 @@ function totals(list: readonly Quantities[]): Totals {
     for (const [name, value] of Object.entries(requests)) {
       if (name === 'cpu') sum.cpuMilli += cpuMilli(value, 'up');
       else if (name === 'memory') sum.memoryMi += memoryMi(value, 'up');
-      else if (name.includes('/')) sum.extended[name] = (sum.extended[name] ?? 0) + Math.ceil(cpuMilli(value, 'up') / 1000);
+      else if (name.includes('/'))
+        sum.extended[name] = (sum.extended[name] ?? 0) + Math.ceil(cpuMilli(value, 'up') / 1000);
     }
   }
   return sum;
@@ -80,7 +81,8 @@ export function gangRequest(input: RequestInput): GangRequest | string {
   if (asked.length > 0) {
     const [name, count] = asked[0] as [string, number];
     const types = new Set(input.declared.filter((entry) => entry.resourceName === name).map((entry) => entry.type));
-    if (asked.length > 1) return `resources ${asked.map(([key]) => key).join(', ')} are asked for together: only one kind can be.`;
+    if (asked.length > 1)
+      return `resources ${asked.map(([key]) => key).join(', ')} are asked for together: only one kind can be.`;
     if (types.size === 0) return `no RegionalCluster declares an accelerator with resource ${name}.`;
     accelerators = [...types].sort().map((type) => ({ type, countPerNode: count }));
     policy = 'AnyOf';
@@ -106,7 +108,9 @@ export interface PlaceBounds {
 
 export function regionPolicy(placement: Placement | ServingPlacement, bounds: PlaceBounds): RegionPolicy {
   const serving = placement as Partial<ServingPlacement>;
-  const weights = Object.fromEntries(Object.entries(placement.weights ?? {}).filter(([, value]) => value !== undefined));
+  const weights = Object.fromEntries(
+    Object.entries(placement.weights ?? {}).filter(([, value]) => value !== undefined),
+  );
   return {
     allowed: placement.regions.allowed,
     denied: placement.regions.denied,

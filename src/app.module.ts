@@ -1,0 +1,22 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
+import { HealthHttp, LOGGER, MetricsHttp, PROBES, PrometheusMetrics } from './observability/index.ts';
+import type { Operator } from './operator.ts';
+import type { Logger } from './runtime/logger.ts';
+
+/** The process's HTTP face: /metrics, /livez and /readyz over a wired operator. */
+@Module({})
+export class AppModule {
+  static for(parts: { operator: Operator; logger: Logger; metrics: PrometheusMetrics }): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [TerminusModule.forRoot({ errorLogStyle: 'json', logger: false })],
+      controllers: [MetricsHttp, HealthHttp],
+      providers: [
+        { provide: LOGGER, useFactory: () => parts.logger },
+        { provide: PrometheusMetrics, useFactory: () => parts.metrics },
+        { provide: PROBES, useFactory: () => parts.operator.probes },
+      ],
+    };
+  }
+}

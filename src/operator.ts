@@ -1,0 +1,192 @@
+import type { Config } from './config/index.ts';
+import { HubStores } from './hub/index.ts';
+import { KubeClient } from './kube/client.ts';
+import type { ClusterCredentials } from './kube/credentials.ts';
+import { EventRecorder } from './kube/events.ts';
+import { LeaderElector } from './kube/leader-elector.ts';
+import { type KubeObject, NAMESPACES } from './kube/resource.ts';
+import { StatusWriter } from './kube/status-writer.ts';
+import {
+  CentreMetrics,
+  EventLoopWatch,
+  type Probes,
+  type PrometheusMetrics,
+  WorkloadMetrics,
+} from './observability/index.ts';
+import { MemberRegistry, regionController } from './regions/index.ts';
+import { systemClock } from './runtime/clock.ts';
+import type { Controller } from './runtime/controller.ts';
+import type { Logger } from './runtime/logger.ts';
+import { Manager, type Runnable } from './runtime/manager.ts';
+import { Scheduler } from './scheduling/index.ts';
+import { dryRun } from './training/dispatch.ts';
+import { trainingController } from './training/index.ts';
+import { HonourCheck } from './workloads/honour.ts';
+import { MemberNamespaces } from './workloads/namespaces.ts';
+import { Sweep } from './workloads/sweep.ts';
+import { Tombstones } from './workloads/tombstones.ts';
+
+export interface OperatorOptions {
+  readonly config: Config;
+  readonly credentials: ClusterCredentials;
+  readonly logger: Logger;
+  readonly metrics: PrometheusMetrics;
+  /** Called once when a part ended that must not, or leadership was lost: the process must exit. */
+  readonly fatal: (error: Error) => void;
+}
+
+const LEASE = 'aidc-operator';
+
+export interface Operator {
+  readonly manager: Manager;
+  readonly probes: Probes;
+  readonly hub: HubStores;
+  readonly scheduler: Scheduler;
+  readonly elector: LeaderElector;
+  /** Runs until the signal aborts; releases the lease last, then closes the connections. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * The operator, wired: which part gets what, in one place. Everything below is plain classes with constructor
+ * arguments. Resolves once the hub has said who it is; rejects with the client's error when it does not answer.
+ */
+export async function buildOperator(options: OperatorOptions): Promise<Operator> {
+  const { config, credentials, logger, metrics } = options;
+  const clock = systemClock;
+  const base = { credentials, metrics, clock, userAgent: 'aidc-operator' };
+  // The lease has a client of its own: its writes are what the guard of all others stands on.
+  const leaseClient = new KubeClient({ ...base, cluster: 'hub', maxConnections: 4 });
+  const hubId = await hubIdentity(leaseClient);
+  const elector = new LeaderElector({
+    client: leaseClient,
+    namespace: config.namespace,
+    name: LEASE,
+    identity: config.identity,
+    config: {
+      leaseDurationMs: config.leaseSeconds * 1000,
+      renewDeadlineMs: config.renewSeconds * 1000,
+      retryPeriodMs: config.retrySeconds * 1000,
+    },
+    clock,
+    logger,
+    metrics,
+    onLost: (reason) => options.fatal(new Error(`leadership lost: ${reason}`)),
+  });
+  const beforeWrite = elector.guard();
+  const client = new KubeClient({ ...base, cluster: 'hub', qps: config.hubQps, maxConnections: 40, beforeWrite });
+  const hub = new HubStores({ client, namespace: config.namespace, clock, logger, metrics });
+  const members = new MemberRegistry({
+    clusters: hub.clusters,
+    secrets: hub.secrets,
+    namespace: config.namespace,
+    hubId,
+    hubCredentials: credentials,
+    allowFileKubeconfigs: config.allowKubeconfigExec,
+    beforeWrite,
+    clock,
+    logger,
+    metrics,
+  });
+  const status = new StatusWriter({ client, concurrency: 40, fieldManager: 'aidc-operator', metrics });
+  const events = new EventRecorder({
+    client,
+    component: 'aidc-operator',
+    instance: config.identity,
+    clock,
+    logger,
+    metrics,
+  });
+  const ready = (): boolean => hub.synced && members.list().every((member) => !member.settling);
+  const epoch = (): number | undefined => (elector.isLeader() ? elector.epoch : undefined);
+  const scheduler = new Scheduler({
+    members,
+    queues: hub.queues,
+    namespaces: hub.namespaces,
+    epoch,
+    ready,
+    clock,
+    logger,
+    metrics,
+  });
+  const namespaces = new MemberNamespaces(members, config.createNamespaces);
+  const tombstones = new Tombstones(client, config.namespace);
+  const shared = { hub, client, members, scheduler, status, events, clock, logger, metrics, workers: config.workers };
+  const workload = {
+    ...shared,
+    hubId,
+    namespaces,
+    tombstones,
+    honour: new HonourCheck(members, namespaces, dryRun),
+    settings: {
+      bindTimeoutMs: config.bindTimeoutSeconds * 1000,
+      nodeLostMs: config.nodeLostSeconds * 1000,
+      avoidMs: config.avoidSeconds * 1000,
+    },
+  };
+  const controllers: Controller[] = [
+    regionController({ ...shared, clusters: hub.clusters }),
+    trainingController(workload),
+  ];
+  const known = (uid: string): boolean =>
+    [...hub.trainings.list(), ...hub.servings.list()].some((object) => object.metadata.uid === uid);
+  const sweep = new Sweep({ hubId, members, tombstones, known, ready, clock, logger, metrics });
+  const loop = new EventLoopWatch(metrics);
+  collectState(metrics, hub, members, scheduler, clock.now);
+  const manager = new Manager({
+    leadership: elector,
+    logger,
+    clock,
+    fatal: options.fatal,
+    runnables: [
+      { name: 'hub stores', run: (signal) => hub.run(signal), ready: (signal) => hub.waitForSync(signal) },
+      { name: 'members', run: (signal) => members.run(signal) },
+      ...controllers.map(
+        (controller): Runnable => ({
+          name: controller.name,
+          run: (signal) => controller.run(signal),
+          leaderOnly: true,
+        }),
+      ),
+      { name: 'scheduler', run: (signal) => scheduler.run(signal), leaderOnly: true },
+      { name: 'sweep', run: (signal) => sweep.run(signal), leaderOnly: true },
+    ],
+  });
+  return {
+    manager,
+    hub,
+    scheduler,
+    elector,
+    probes: {
+      live: {
+        eventLoop: () => loop.trouble(),
+        manager: () => (manager.healthy ? undefined : 'a part ended that must not'),
+      },
+      ready: { hub: () => (hub.synced ? undefined : 'the hub’s objects are not listed yet') },
+    },
+    async run(signal) {
+      await manager.run(signal);
+      loop.stop();
+      await Promise.all([client.close(), leaseClient.close()]);
+    },
+  };
+}
+
+/** A hub is known by the uid of its kube-system namespace. */
+async function hubIdentity(client: KubeClient): Promise<string> {
+  const system = await client.get<KubeObject>(NAMESPACES, { name: 'kube-system' });
+  return system.metadata.uid ?? '';
+}
+
+function collectState(
+  metrics: PrometheusMetrics,
+  hub: HubStores,
+  members: MemberRegistry,
+  scheduler: Scheduler,
+  now: () => number,
+): void {
+  const workloads = new WorkloadMetrics(metrics.registry, hub, members, now);
+  const centre = new CentreMetrics(metrics.registry, hub, members, scheduler, now);
+  metrics.onCollect(() => workloads.collect());
+  metrics.onCollect(() => centre.collect());
+}
