@@ -7,6 +7,7 @@ import { stringify } from 'yaml';
 import type { BinaryPaths } from './binaries/resolve.ts';
 import { type Credentials, createCredentials } from './credentials.ts';
 import { launch } from './launch.ts';
+import { Rest } from './rest.ts';
 import type { Run } from './run.ts';
 
 const stages = join(dirname(fileURLToPath(import.meta.url)), 'stages.yaml');
@@ -42,6 +43,11 @@ const CONTROLLERS: Record<Role, string[]> = {
     'taint-eviction-controller',
     'ttl-after-finished-controller',
   ],
+};
+
+const PROGRAMS: Record<Role, string[]> = {
+  hub: ['etcd', 'kube-apiserver', 'kube-controller-manager'],
+  region: ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kwok'],
 };
 
 /** One cluster: etcd and kube-apiserver, and around them what its role needs. It can be killed and started again. */
@@ -102,8 +108,10 @@ export class ControlPlane {
     await mkdir(this.dir, { recursive: true });
     this.#credentials ??= await createCredentials(join(this.dir, 'pki'));
     const etcdUrl = await this.#startEtcd();
+    const again = this.#port !== undefined;
     await this.#startApiServer(etcdUrl);
     await writeFile(this.kubeconfigPath, this.kubeconfig, { mode: 0o600 });
+    if (again) await this.#forgetHeartbeats();
     await this.#startControllerManager();
     if (this.role === 'region') {
       await this.#startScheduler();
@@ -114,6 +122,22 @@ export class ControlPlane {
   #known(): Credentials {
     if (this.#credentials === undefined) throw new Error(`${this.name} has not been started.`);
     return this.#credentials;
+  }
+
+  /** kwok has a new identity each time it starts and would wait until the leases of its former self expire. */
+  async #forgetHeartbeats(): Promise<void> {
+    const rest = new Rest(this.rest);
+    await rest.delete('/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases');
+    await rest.close();
+  }
+
+  /** Throws when one of the programs has ended, with the end of its log. */
+  async verifyAlive(): Promise<void> {
+    const alive = new Set((await this.#run.processes(this.name)).map(({ program }) => program));
+    for (const program of PROGRAMS[this.role]) {
+      if (alive.has(program)) continue;
+      throw new Error(`${program} of ${this.name} has ended:\n${await this.#run.logTail(this.name, program)}`);
+    }
   }
 
   async #startEtcd(): Promise<string> {

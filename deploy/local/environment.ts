@@ -88,6 +88,7 @@ async function startHub(started: Started, crdDirectory: string, progress: (line:
   const files = await readdir(crdDirectory).catch(() => []);
   if (files.some((file) => /\.(ya?ml|json)$/.test(file))) await installCRDs(plane.rest, [crdDirectory]);
   await withRest(plane, (rest) => createNamespace(rest));
+  await plane.verifyAlive();
   progress(`hub is up (${seconds(since)})`);
 }
 
@@ -138,9 +139,10 @@ async function untilReady(plane: ControlPlane, rest: Rest, nodes: number): Promi
     const { items } = await rest.get<NodeList>('/api/v1/nodes?resourceVersion=0');
     ready = items.filter(isUsable).length;
     if (ready >= nodes && (await hasServiceAccount(rest))) return;
+    await plane.verifyAlive();
     await sleep(150);
   }
-  throw new Error(`Only ${ready} of the ${nodes} nodes of ${plane.name} became Ready; see the logs in ${plane.dir}.`);
+  throw new Error(`Only ${ready} of the ${nodes} nodes of ${plane.name} became Ready within two minutes.`);
 }
 
 function isUsable({ spec, status }: NodeList['items'][number]): boolean {
@@ -173,7 +175,10 @@ function planeOf(planes: Map<string, ControlPlane>, name: string): ControlPlane 
 function handleOf(started: Started, kubectl: string): LocalEnvironment {
   const { run, planes, clusters } = started;
   const hub = clusters.get(HUB) as LocalCluster;
-  const regions = new Map([...clusters].filter(([name]) => name !== HUB));
+  // In the order of the options, not in that of becoming ready.
+  const regions = new Map(
+    [...planes.keys()].filter((name) => name !== HUB).map((name) => [name, clusters.get(name) as LocalCluster]),
+  );
   const signalApiServer = async (name: string, signal: NodeJS.Signals) => {
     planeOf(planes, name);
     for (const listed of await run.processes(name, 'kube-apiserver')) signalExactly(listed, signal);

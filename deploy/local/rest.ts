@@ -21,7 +21,16 @@ export class Rest {
     await this.#request('POST', path, body, [409]);
   }
 
-  async #request(method: 'GET' | 'POST', path: string, body?: object, allowed: number[] = []): Promise<unknown> {
+  async delete(path: string): Promise<void> {
+    await this.#request('DELETE', path, undefined, [404]);
+  }
+
+  async #request(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    body?: object,
+    allowed: number[] = [],
+  ): Promise<unknown> {
     const response = await this.#pool.request({
       method,
       path,
