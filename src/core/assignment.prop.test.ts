@@ -27,7 +27,9 @@ const nodes = fc
 describe('assignments of any nodes', () => {
   it('decode to what was encoded, in the same order', () => {
     fc.assert(
-      fc.property(nodes, (list) => expect(decodeAssignment(encodeAssignment(list))).toEqual(list)),
+      fc.property(nodes, (list) => {
+        expect(decodeAssignment(encodeAssignment(list))).toEqual(list);
+      }),
       { numRuns: 2000 },
     );
   });
