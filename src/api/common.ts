@@ -25,6 +25,10 @@ export const int = (description: string, min = 0, max = Number.MAX_SAFE_INTEGER)
     .max(max)
     .meta({ description, format: max > 2147483647 ? 'int64' : 'int32' });
 
+/** A whole number that may be negative, as wide as Kubernetes' int32. */
+export const signedInt = (description: string) =>
+  z.int().min(-2147483648).max(2147483647).meta({ description, format: 'int32' });
+
 /** Any JSON object; the API server keeps it whole and does not look inside. */
 export const opaqueObject = (description: string) =>
   z.looseObject({}).meta({ description, 'x-kubernetes-preserve-unknown-fields': true });

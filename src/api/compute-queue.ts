@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { conditions, int } from './common.ts';
+import { conditions, int, signedInt } from './common.ts';
 import type { CustomResource, KindDefinition } from './kind.ts';
 
 const keyPart = (what: string) =>
@@ -99,7 +99,7 @@ export const computeQueueStatus = z
           namespace: z.string().max(63).meta({ description: 'Namespace of the workload.' }),
           name: z.string().max(63).meta({ description: 'Name of the workload.' }),
           kind: z.string().max(63).meta({ description: 'Kind of the workload.' }),
-          priority: z.int().meta({ description: 'Its priority.', format: 'int32' }),
+          priority: signedInt('Its priority.'),
         }),
       )
       .max(100)

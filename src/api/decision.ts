@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { int, time } from './common.ts';
+import { int, signedInt, time } from './common.ts';
 import { PLACEMENT_POLICIES } from './placement.ts';
 
 const name = (description: string) => z.string().max(63).meta({ description });
@@ -31,7 +31,7 @@ const admissionShape = {
     .array(queueCharge)
     .max(16)
     .meta({ description: 'What is charged to which quota key.', 'x-kubernetes-list-type': 'atomic' }),
-  priority: z.int().meta({ description: 'Priority resolved from the class.', format: 'int32' }),
+  priority: signedInt('Priority resolved from the class.'),
   assignment: z.string().max(262_144).meta({
     description:
       'Node of every pod in rank order: comma-separated runs of names, each with pods per node, for example gpu-[0001-0512]:1.',

@@ -160,7 +160,7 @@ export const modelTrainingSpec = z
             description: 'Waits between restarts. Default {}.',
             'x-kubernetes-validations': [
               {
-                rule: 'self.maxSeconds >= self.initialSeconds',
+                rule: '!has(self.maxSeconds) || !has(self.initialSeconds) || self.maxSeconds >= self.initialSeconds',
                 message: 'maxSeconds must not be below initialSeconds.',
               },
             ],

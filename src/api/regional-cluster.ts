@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { conditions, int, regionName, time } from './common.ts';
+import { conditions, int, regionName, signedInt, time } from './common.ts';
 import type { CustomResource, KindDefinition } from './kind.ts';
 import { immutable } from './kind.ts';
 
@@ -171,7 +171,7 @@ export const regionalClusterStatus = z
         'x-kubernetes-list-map-keys': ['type'],
       }),
     lastSyncTime: time('When the cluster was last seen to answer; at most once a minute.').optional(),
-    clockSkewSeconds: z.int().optional().meta({ description: 'Its clock minus ours, in seconds.', format: 'int32' }),
+    clockSkewSeconds: signedInt('Its clock minus ours, in seconds.').optional(),
     display: z
       .object({
         gpus: z.string().max(32).optional().meta({ description: 'Free of allocatable accelerators.' }),

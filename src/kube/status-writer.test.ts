@@ -43,6 +43,7 @@ describe('StatusWriter', () => {
     });
     calls[0]?.resolve(thing('a', '8'));
     expect(await done).toEqual({ outcome: 'written', object: thing('a', '8') });
+    await settle();
     expect(writer.pending).toBe(0);
   });
 

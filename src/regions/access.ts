@@ -30,10 +30,10 @@ export interface AccessOptions {
 export function readAccess(spec: RegionalClusterSpec, options: AccessOptions): Access | Problem {
   if (spec.inCluster) {
     if (options.hubCredentials !== undefined) return { credentials: options.hubCredentials, fingerprint: 'inCluster' };
-    return bad('inCluster: true is set, but the hub’s own credentials are not known; use kubeconfigSecretRef.');
+    return bad('The spec says inCluster: true, but the hub’s own credentials are not known; use kubeconfigSecretRef.');
   }
   const ref = spec.kubeconfigSecretRef;
-  if (ref === undefined) return bad('neither kubeconfigSecretRef nor inCluster is set; set one of them.');
+  if (ref === undefined) return bad('Neither kubeconfigSecretRef nor inCluster is set; set one of them.');
   const where = `${options.namespace}/${ref.name}`;
   const secret = options.secret(where);
   if (secret === undefined) {
@@ -55,7 +55,7 @@ function parse(where: string, text: string, options: AccessOptions): Access | Pr
   } catch (error) {
     if (!(error instanceof KubeconfigError)) throw error;
     return bad(
-      `the kubeconfig in Secret ${where} cannot be used: ${error.message}. Correct the Secret; it is read again at once.`,
+      `The kubeconfig in Secret ${where} cannot be used: ${error.message}. Correct the Secret; it is read again at once.`,
     );
   }
 }

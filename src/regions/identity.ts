@@ -20,14 +20,14 @@ export function judgeIdentity(me: Identity, all: Iterable<Identity>): Problem | 
   if (me.seen === undefined) return undefined;
   if (me.recorded !== undefined && me.recorded !== me.seen) {
     const message =
-      `another cluster (uid ${me.seen}) answers than the one that this RegionalCluster stands for (uid ${me.recorded}). ` +
+      `Another cluster (uid ${me.seen}) answers than the one that this RegionalCluster stands for (uid ${me.recorded}). ` +
       'Restore the kubeconfig of that cluster; or, if it was replaced for good, delete the RegionalCluster and make it again.';
     return { reason: MEMBER_REASON.ClusterIdentityChanged, message };
   }
   for (const other of all) {
     if (other.name === me.name || (other.recorded ?? other.seen) !== me.seen || !isOlder(other, me)) continue;
     const message =
-      `it is the same cluster (uid ${me.seen}) as RegionalCluster ${other.name}, which is older. ` +
+      `It is the same cluster (uid ${me.seen}) as RegionalCluster ${other.name}, which is older. ` +
       'Delete one of the two, or correct the kubeconfig.';
     return { reason: MEMBER_REASON.DuplicateCluster, message };
   }

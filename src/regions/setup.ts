@@ -46,7 +46,7 @@ async function claimMember(client: KubeClient, hubId: string, options: CallOptio
   } catch (error) {
     if (!isForbidden(error)) throw error;
     return refused(
-      `the claim of this hub cannot be made sure of: ${errorMessage(error)}. Grant get and create of ConfigMaps in ` +
+      `The claim of this hub cannot be made sure of: ${errorMessage(error)}. Grant get and create of ConfigMaps in ` +
         `namespace ${MEMBER_SYSTEM_NAMESPACE}, or create that namespace and ${what} with data.hubId "${hubId}".`,
     );
   }
@@ -57,7 +57,7 @@ function judge(claim: Claim, hubId: string): SetupResult {
   if (owner === hubId) return {};
   const since = claim.metadata.creationTimestamp ?? 'an unknown time';
   const message =
-    `the cluster has been managed by another hub (id "${owner}") since ${since}; this hub is "${hubId}". Remove the ` +
+    `The cluster has been managed by another hub (id "${owner}") since ${since}; this hub is "${hubId}". Remove the ` +
     `RegionalCluster there, then delete ConfigMap ${MEMBER_SYSTEM_NAMESPACE}/${CLAIM_NAME} in the cluster; it is ` +
     'claimed here within a minute.';
   return { problem: { reason: MEMBER_REASON.ManagedByOtherHub, message } };

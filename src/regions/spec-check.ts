@@ -6,14 +6,14 @@ export function checkSpec(spec: RegionalClusterSpec): Problem | undefined {
   const { timezone, tariff } = spec.electricity;
   if (!isTimeZone(timezone)) {
     return invalid(
-      `electricity.timezone "${timezone}" is not a known time zone; use an IANA name such as Asia/Shanghai.`,
+      `Field electricity.timezone "${timezone}" is not a known time zone; use an IANA name such as Asia/Shanghai.`,
     );
   }
   const gap = firstGap(tariff);
   if (gap === undefined) return undefined;
   const hour = String(gap.hour).padStart(2, '0');
   return invalid(
-    `electricity.tariff has no price for ${hour}:00 to ${hour}:59 in month ${gap.month}; ` +
+    `Field electricity.tariff has no price for ${hour}:00 to ${hour}:59 in month ${gap.month}; ` +
       'add a band for it, or a last band without months and hours that holds for the rest.',
   );
 }
