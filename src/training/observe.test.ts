@@ -65,6 +65,11 @@ describe('viewAttempt', () => {
     expect(view).toMatchObject({ allReady: true, active: 1 });
   });
 
+  it('does not fall back while the last ranks end before the Job has counted them', () => {
+    const done = [0, 1].map((index) => pod(index, { phase: 'Succeeded', ready: false }));
+    expect(viewAttempt(sight({ members: done })).allReady).toBe(true);
+  });
+
   it('ends well when the Job is complete, whatever else is seen', () => {
     const view = viewAttempt(sight({ job: job({ complete: true }), nodeUnwellMs: () => 1e9 }));
     expect(view.end?.reason).toBe('Succeeded');

@@ -1,11 +1,13 @@
 import {
   ANNOTATION,
   CONDITION,
+  type ConditionType,
   END_REASON,
   FINALIZER,
   LABEL,
   type ModelTraining,
   type ModelTrainingStatus,
+  type TrainingPhase,
 } from '../api/index.ts';
 import { decodeAssignment } from '../core/assignment.ts';
 import type { Admit, NotAdmitted } from '../core/model.ts';
@@ -499,15 +501,27 @@ export class TrainingReconciler implements Binder {
     if (before.status?.phase === next.phase) return;
     const reason = next.phase ?? 'Pending';
     const bad = next.phase === 'Failed' || next.phase === 'Recovering';
-    const message =
-      next.ending?.message ??
-      findCondition(next.conditions, next.phase === 'Failed' ? CONDITION.Failed : CONDITION.Admitted)?.message ??
-      '';
-    this.#deps.events.event(before, bad ? 'Warning' : 'Normal', reason, message.slice(0, 1000), {
+    const told = next.ending?.message ?? findCondition(next.conditions, TELLING[reason])?.message ?? '';
+    this.#deps.events.event(before, bad ? 'Warning' : 'Normal', reason, told.slice(0, 1000), {
       messageKey: String(next.attempt),
     });
   }
 }
+
+/** The condition whose message tells why a phase began. */
+const TELLING: Record<TrainingPhase, ConditionType> = {
+  Pending: CONDITION.Admitted,
+  Queued: CONDITION.Admitted,
+  Binding: CONDITION.Admitted,
+  Starting: CONDITION.Placed,
+  Running: CONDITION.PodsReady,
+  Recovering: CONDITION.Placed,
+  Suspending: CONDITION.Suspended,
+  Suspended: CONDITION.Suspended,
+  Succeeded: CONDITION.Complete,
+  Failed: CONDITION.Failed,
+  Cancelled: CONDITION.Admitted,
+};
 
 interface AttemptResult {
   readonly placed: boolean;
