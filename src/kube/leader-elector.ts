@@ -220,19 +220,32 @@ export class LeaderElector implements Leadership {
     this.#leading = false;
     this.#cancelDeadline?.();
     this.#setGauge(0);
-    if (!held || !this.#lease) return;
-    const now = microTime(this.#clock.now());
+    if (!held) return;
     try {
-      const leftMs = Math.max(100, this.#deadline - this.#clock.monotonic());
-      const timeoutMs = Math.min(this.#callTimeout(), leftMs);
-      await this.#patch({ holderIdentity: null, leaseDurationSeconds: 1, renewTime: now }, undefined, timeoutMs);
+      await this.#giveBack();
       this.#logger.info('released the lease');
     } catch (error) {
       this.#logger.warn('the lease was not released and will expire', { error: errorMessage(error) });
     }
   }
 
-  async #read(signal: AbortSignal): Promise<void> {
+  /** A renewal cut off by the stop may have had its effect, so what is there is read again where the first try fails. */
+  async #giveBack(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      if (!this.#lease || attempt > 1) await this.#read(undefined);
+      const record = this.#lease ? recordOf(this.#lease) : undefined;
+      if (record?.holder !== this.#options.identity || record.transitions !== this.#epoch) return;
+      try {
+        const renewTime = microTime(this.#clock.now());
+        await this.#patch({ holderIdentity: null, leaseDurationSeconds: 1, renewTime }, undefined);
+        return;
+      } catch (error) {
+        if (attempt >= 3 || !isConflict(error)) throw error;
+      }
+    }
+  }
+
+  async #read(signal: AbortSignal | undefined): Promise<void> {
     const { client, namespace, name } = this.#options;
     try {
       this.#observe(await client.get<Lease>(LEASES, { namespace, name, ...this.#call(signal) }));
@@ -251,10 +264,10 @@ export class LeaderElector implements Leadership {
     });
   }
 
-  #patch(spec: LeaseSpec, signal: AbortSignal | undefined, timeoutMs = this.#callTimeout()): Promise<Lease> {
+  #patch(spec: LeaseSpec, signal: AbortSignal | undefined): Promise<Lease> {
     const { client, namespace, name } = this.#options;
     const body = { metadata: { resourceVersion: this.#lease?.metadata.resourceVersion }, spec };
-    return client.mergePatch<Lease>(LEASES, { namespace, name, body, ...this.#call(signal), timeoutMs });
+    return client.mergePatch<Lease>(LEASES, { namespace, name, body, ...this.#call(signal) });
   }
 
   #call(signal: AbortSignal | undefined) {
