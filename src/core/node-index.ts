@@ -16,7 +16,7 @@ export class NodeIndex {
   readonly cpuFree: Float64Array;
   readonly memoryFree: Float64Array;
   readonly podsFree: Float64Array;
-  /** By accelerator + 1, then by 2 x free boards + (1 where nothing is used on the node). */
+  /** By accelerator + 1, then by 2 x free boards + (1 where all boards of the node are free). */
   readonly #buckets: (PositionSet | undefined)[][] = [];
 
   constructor(table: NodeTable) {
@@ -66,7 +66,8 @@ export class NodeIndex {
 
   #bucketOf(row: number): number {
     const free = this.gpuFree[row] ?? 0;
-    const idle = free >= (this.table.gpuTotal[row] ?? 0) ? 1 : 0;
+    const total = this.table.gpuTotal[row] ?? 0;
+    const idle = total > 0 && free >= total ? 1 : 0;
     return wholeBoards(free) * 2 + idle;
   }
 

@@ -173,16 +173,16 @@ function tooLarge(workload: Workload, nearest: readonly Refusal[]): string {
   const missing = pods - nodes.idlePods;
   const need = each > 0 ? `${count(pods, noun)} x ${each} ${type} = ${pods * each}` : needs(workload, option);
   const has = noun === 'node' ? `has ${nodes.idlePods} such nodes` : `has room for ${nodes.idlePods} such pods`;
-  const short = `${count(missing, noun)}${boards(missing)} short`;
-  return `needs ${need}; the largest region ${option.cluster.name} ${has}${boards(nodes.idlePods)}: ${short}${hints(nodes)}.`;
+  const short = `${count(missing, noun)}${boards(missing)} short${hints(nodes, each)}`;
+  return `needs ${need}; the largest region ${option.cluster.name} ${has}${boards(nodes.idlePods)}: ${short}.`;
 }
 
-function hints(nodes: GangShort): string {
+function hints(nodes: GangShort, boardsEach: number): string {
   const unsuited = nodes.nodes - nodes.suitableNodes;
   const parts = [];
   if (unsuited > 0)
     parts.push(`; ${unsuited} of its ${count(nodes.nodes, 'node')} do not suit nodeSelector and tolerations`);
-  if (nodes.idlePodsByBoards > nodes.idlePods) parts.push('; its nodes have too little cpu for more');
+  if (boardsEach > 0 && nodes.idlePodsByBoards > nodes.idlePods) parts.push('; its nodes have too little cpu for more');
   return parts.join('');
 }
 

@@ -136,11 +136,10 @@ describe('quota of any tree', () => {
             expect(over).toBeLessThanOrEqual(parent === undefined ? 0 : oracle.borrowing(name));
             const row = tree.usage(name).find((entry) => entry.accelerator === key);
             expect(row?.borrowedMilli ?? 0).toBe(Math.max(0, over));
-            // What the others under the same parent hold beyond their own is at most what this queue lends.
-            const lending = oracle.row(name)?.lendingLimit;
-            if (lending !== undefined && parent !== undefined) {
-              expect(oracle.subtree(name) - oracle.guaranteed(name)).toBeLessThanOrEqual(lending);
-            }
+            // What is not lent stays the queue's own: the others never hold it.
+            const own = oracle.guaranteed(name) - oracle.usage(name);
+            if (own <= 0 || !tree.isLeaf(name)) continue;
+            expect(tree.check(name, [{ accelerator: key, region: '*', milliGpus: own }])).toEqual({ ok: true });
           }
         }
       }),

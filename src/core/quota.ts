@@ -123,7 +123,7 @@ export class QuotaTree {
     let short: QuotaShort | undefined;
     for (const charge of charges) {
       const dimension = this.#dimensions.get(keyText(charge));
-      const { available, at } = dimension?.available(path) ?? { available: 0, at: queue };
+      const { available, at } = dimension?.available(path) ?? { available: 0, at: path.at(-1)?.view.name ?? queue };
       if (charge.milliGpus <= available) continue;
       const max = dimension?.max(path) ?? 0;
       const found: QuotaShort = {

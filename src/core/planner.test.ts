@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { runCycle } from './cycle.ts';
+import { quote } from './planner.ts';
+import { A100, cluster, flat, H100, manyNodes, NOON, queue, snapshot, workload } from './testing/build.ts';
+
+const world = snapshot({
+  clusters: [
+    cluster('guian'),
+    cluster('zhongwei', { tariff: flat(300_000) }),
+    cluster('busy', { nodes: manyNodes(4, { gpusFree: 2 }) }),
+    cluster('far', { jurisdiction: 'SG' }),
+    cluster('old', { accelerators: [A100] }),
+  ],
+});
+const ask = { runtimeSeconds: 7200, limits: {} };
+const asked = workload('w', {
+  request: { pods: 2 },
+  regions: { jurisdictions: [['CN']] },
+});
+
+describe('a quote', () => {
+  it('offers every place where it fits, best first, with money, energy and CO2 for the run time', () => {
+    const { offers, shortfalls } = quote(asked, ask, world, NOON);
+    // (16 x 700 W + 2 x 1500 W) x 1.2 = 17.04 kW for 2 h; 16 x 20 CNY an hour and 0.3 or 0.4 a kWh
+    expect(offers).toEqual([
+      {
+        rank: 1,
+        cluster: 'zhongwei',
+        region: 'zhongwei',
+        accelerator: 'H100',
+        nodes: 2,
+        gpus: 16,
+        scorePermille: 1000,
+        costMicros: 650_224_000,
+        currency: 'CNY',
+        wattHours: 34_080,
+        carbonGrams: 17_040,
+      },
+      expect.objectContaining({ rank: 2, cluster: 'guian', costMicros: 653_632_000 }),
+    ]);
+    expect(shortfalls).toEqual([
+      { cluster: 'busy', reason: 'InsufficientGPU', message: '0 of 2 pods fit now' },
+      { cluster: 'old', reason: 'NoSuchAccelerator', message: 'it has no H100; its accelerators: A100' },
+      { cluster: 'far', reason: 'OutsideJurisdiction', message: 'it lies in SG; residency allows CN' },
+    ]);
+  });
+
+  it('prices each tariff band for as long as it holds', () => {
+    const tariff = [{ months: [], hours: [13], pricePerKWhMicros: 1_000_000 }, ...flat(0)];
+    const { offers } = quote(asked, ask, snapshot({ clusters: [cluster('guian', { tariff })] }), NOON);
+    expect(offers[0]?.costMicros).toBe(657_040_000);
+  });
+
+  it('turns offers beyond the limits into shortfalls with the numbers', () => {
+    const limits = { maxCostMicros: 652_000_000, maxWattHours: 34_000, maxCarbonGrams: 17_000 };
+    const costly = quote(asked, { ...ask, limits: { maxCostMicros: 652_000_000 } }, world, NOON);
+    expect(costly.offers.map((offer) => [offer.rank, offer.cluster])).toEqual([[1, 'zhongwei']]);
+    expect(costly.shortfalls[0]).toEqual({
+      cluster: 'guian',
+      reason: 'BeyondLimits',
+      message: '16 x H100: costs 653.63 CNY, the limit is 652.00',
+    });
+    const none = quote(asked, { ...ask, limits }, world, NOON);
+    expect(none.offers).toEqual([]);
+    expect(none.shortfalls[0]?.message).toBe(
+      '16 x H100: needs 34080 Wh, the limit is 34000 Wh; emits 17040 g CO2, the limit is 17000 g',
+    );
+  });
+
+  it('answers for all regions when the queue itself is in the way, and for each when quota is', () => {
+    expect(quote(workload('w', { queue: 'x' }), ask, world, NOON)).toEqual({
+      offers: [],
+      shortfalls: [
+        { cluster: '*', reason: 'QueueNotFound', message: 'queue x does not exist: create it or set spec.queue.' },
+      ],
+    });
+    const queues = [queue('q', { quota: [{ accelerator: 'H100', region: 'guian', nominal: 8000 }] })];
+    const { shortfalls } = quote(asked, ask, { ...world, queues }, NOON);
+    expect(shortfalls.map(({ cluster: name, reason }) => `${name} ${reason}`)).toEqual([
+      'busy NoQuotaForAccelerator',
+      'guian ExceedsMaxQuota',
+      'old NoSuchAccelerator',
+      'zhongwei NoQuotaForAccelerator',
+      'far OutsideJurisdiction',
+    ]);
+  });
+
+  it('keeps the user’s order of accelerators and agrees with what the cycle would do', () => {
+    const accelerators = [
+      { type: 'A100', countPerNode: 8 },
+      { type: 'H100', countPerNode: 8 },
+    ];
+    const either = workload('w', { request: { pods: 2, accelerators } });
+    const mixed = snapshot({
+      clusters: [cluster('guian', { accelerators: [H100] }), cluster('old', { accelerators: [A100] })],
+    });
+    const { offers } = quote(either, ask, mixed, NOON);
+    expect(offers.map((offer) => `${offer.rank} ${offer.cluster} ${offer.accelerator}`)).toEqual([
+      '1 old A100',
+      '2 guian H100',
+    ]);
+    expect(runCycle([either], mixed, NOON).admitted[0]).toMatchObject({ cluster: 'old', accelerator: 'A100' });
+  });
+});
