@@ -157,9 +157,9 @@ export class EventRecorder {
     const { namespace, name } = entry;
     if (name !== undefined && entry.count > 1) {
       const series = { count: entry.count, lastObservedTime: microTime(clock.now()) };
-      const { note } = body as { note: string };
       try {
-        await client.mergePatch(EVENTS, { namespace, name, body: { series, note } });
+        // All but the series is immutable: the note of the first one stays.
+        await client.mergePatch(EVENTS, { namespace, name, body: { series } });
         return;
       } catch (error) {
         if (!isNotFound(error)) throw error;
