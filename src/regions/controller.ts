@@ -6,7 +6,8 @@ import {
   type RegionalClusterStatus,
   VERSION,
 } from '../api/index.ts';
-import { nextTariffChange, pricePerKWhMicrosAt } from '../core/money.ts';
+import { QUARTER_HOUR_MS } from '../core/local-time.ts';
+import { pricePerKWhMicrosAt } from '../core/money.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { KubeObject, Resource } from '../kube/resource.ts';
 import type { StatusWriter } from '../kube/status-writer.ts';
@@ -88,7 +89,7 @@ async function reconcile(key: string, options: RegionControllerOptions): Promise
     clusters.applyIfCurrent(result.object, object.metadata.resourceVersion);
     tell(object, wanted, options);
   }
-  return { requeueAfterMs: untilNext(object, nowMs) };
+  return { requeueAfterMs: untilNext(nowMs) };
 }
 
 function observe(object: RegionalCluster, member: MemberConnection, nowMs: number): Observed {
@@ -110,10 +111,10 @@ function observe(object: RegionalCluster, member: MemberConnection, nowMs: numbe
   };
 }
 
-/** Until the price changes, at the latest until the time of the last contact is due. */
-function untilNext({ spec }: RegionalCluster, nowMs: number): number {
-  const next = nextTariffChange(spec.electricity.tariff, spec.electricity.timezone, nowMs);
-  return next === null ? SYNC_MS : Math.min(SYNC_MS, Math.max(INVENTORY_MS, next - nowMs));
+/** Until a price may change (tariffs do so on the quarter hour), at the latest until the time of contact is due. */
+function untilNext(nowMs: number): number {
+  const next = (Math.floor(nowMs / QUARTER_HOUR_MS) + 1) * QUARTER_HOUR_MS;
+  return Math.min(SYNC_MS, next - nowMs + 1);
 }
 
 /** An event for each change of Ready and Reachable. */

@@ -64,7 +64,7 @@ const byWorkload = (object: { readonly metadata: MemberMeta }): readonly string[
 };
 
 /** The run a pod of ours belongs to, by its labels. */
-export const runOf = (pod: MemberPod): string =>
+const runOf = (pod: MemberPod): string =>
   runKey(pod.metadata.labels[LABEL.workloadUid] ?? '', pod.metadata.labels[LABEL.attempt] ?? '');
 
 /** What is seen of one member: its stores, the reflectors that fill them, and the inventory they feed. */

@@ -12,7 +12,7 @@ import type {
 } from './types.ts';
 
 /** Objects as the API server sends them: nothing is certain to be there. */
-export interface RawMeta {
+interface RawMeta {
   readonly name?: string;
   readonly namespace?: string;
   readonly uid?: string;

@@ -21,7 +21,7 @@ export const MEMBER_REASON = {
   /** A tariff that leaves an hour without price, or an unknown time zone. */
   InvalidSpec: 'InvalidSpec',
 } as const;
-export type MemberReason = (typeof MEMBER_REASON)[keyof typeof MEMBER_REASON];
+type MemberReason = (typeof MEMBER_REASON)[keyof typeof MEMBER_REASON];
 
 /** Reasons of conditions that are True. */
 export const REGION_REASON = { Ready: 'Ready', Answering: 'Answering' } as const;

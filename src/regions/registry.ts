@@ -156,7 +156,7 @@ export class MemberRegistry implements MemberSource {
   }
 
   #secretChanged(key: string): void {
-    for (const { member } of [...this.#entries.values()]) {
+    for (const { member } of this.#entries.values()) {
       const ref = member.object.spec.kubeconfigSecretRef;
       if (ref === undefined || `${this.#options.namespace}/${ref.name}` !== key) continue;
       member.update(member.object, this.#access(member.object));

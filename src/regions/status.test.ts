@@ -91,6 +91,22 @@ describe('deriveStatus', () => {
     });
   });
 
+  it('keeps the first report of an outage, also over a restart, but not for another server or reason', () => {
+    const at = (
+      server: string,
+      since: string,
+      reason: 'Unreachable' | 'CredentialsRefused' = 'Unreachable',
+    ): Observed => {
+      const message = `${server} has not answered since ${since}`;
+      return { nowMs: NOW, reachable: { status: 'False', reason, message }, problem: { reason, message } };
+    };
+    const lost = withStatus(aRegion('guian'), at('https://a', '10:00'));
+    const readyAfter = (observed: Observed) => deriveStatus(lost, observed).conditions?.[0]?.message;
+    expect(readyAfter(at('https://a', '11:00'))).toBe('https://a has not answered since 10:00');
+    expect(readyAfter(at('https://b', '11:00'))).toBe('https://b has not answered since 11:00');
+    expect(readyAfter(at('https://a', '11:00', 'CredentialsRefused'))).toContain('11:00');
+  });
+
   it('never rewrites the identity of a cluster', () => {
     const before = withStatus(aRegion('guian'), seen);
     expect(deriveStatus(before, { ...seen, clusterUID: 'uid-2' }).clusterUID).toBe('uid-1');

