@@ -85,6 +85,11 @@ export class CircuitBreaker {
     if (!wasOpen) this.#options.onChange?.(true, cause);
   }
 
+  /** Starts anew, closed: what failed was another connection. */
+  reset(): void {
+    this.success();
+  }
+
   /** The caller gave up before there was a result. */
   cancelled(probe: boolean): void {
     if (probe) this.#probing = false;

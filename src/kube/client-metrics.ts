@@ -10,6 +10,7 @@ export class ClientMetrics {
   readonly #counters = new Map<string, CounterHandle>();
   readonly #durations = new Map<string, HistogramHandle>();
   readonly #open: (value: number) => void;
+  readonly close: () => void;
 
   constructor(metrics: RuntimeMetrics, cluster: string) {
     this.#cluster = cluster;
@@ -24,9 +25,11 @@ export class ClientMetrics {
       ['cluster', 'verb'],
       SECONDS,
     );
-    const open = metrics
-      .gauge('aidc_kube_circuit_open', '1 while requests to the cluster fail at once', ['cluster'])
-      .labels({ cluster });
+    const circuit = metrics.gauge('aidc_kube_circuit_open', '1 while requests to the cluster fail at once', [
+      'cluster',
+    ]);
+    const open = circuit.labels({ cluster });
+    this.close = () => circuit.remove?.({ cluster });
     this.#count = (verb, code) => requests.labels({ cluster: this.#cluster, verb, code });
     this.#duration = (verb) => seconds.labels({ cluster: this.#cluster, verb });
     this.#open = (value) => open.set(value);

@@ -131,7 +131,7 @@ export class LeaderElector implements Leadership {
       if (!until.aborted) await this.#clock.sleep(waitMs, until);
     }
     if (!this.#lost) await this.#release();
-    for (const finish of [...this.#waiters]) finish();
+    for (const finish of this.#waiters) finish();
   }
 
   /** One try; resolves with the pause before the next in milliseconds. */
@@ -192,7 +192,7 @@ export class LeaderElector implements Leadership {
     this.#setGauge(1);
     this.#logger.info('acquired the lease', { epoch: transitions });
     this.#options.onStarted?.(transitions);
-    for (const finish of [...this.#waiters]) finish();
+    for (const finish of this.#waiters) finish();
   }
 
   #checkDeadline(): void {

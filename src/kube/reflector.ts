@@ -131,7 +131,7 @@ export class Reflector<T extends Stored> {
     if (generation !== this.#generation) return;
     this.#setState({ phase: 'stopped', healthy: false });
     this.#metrics.close();
-    for (const finish of [...this.#syncWaiters]) finish();
+    for (const finish of this.#syncWaiters) finish();
   }
 
   /** Lists where needed and watches once. Resolves with the pause before the next round in milliseconds. */
@@ -186,7 +186,7 @@ export class Reflector<T extends Stored> {
       });
       if (!live()) return;
       this.#contact();
-      for (const raw of page.items) this.#projected(raw, (obj) => objects.push(obj));
+      for (const raw of page.items ?? []) this.#projected(raw, (obj) => objects.push(obj));
       version = page.metadata.resourceVersion;
       token = page.metadata.continue || undefined;
     } while (token !== undefined);
@@ -196,7 +196,7 @@ export class Reflector<T extends Stored> {
     this.#resourceVersion = version;
     this.#metrics.lists.inc();
     this.#setState({ synced: true, healthy: true });
-    for (const finish of [...this.#syncWaiters]) finish();
+    for (const finish of this.#syncWaiters) finish();
   }
 
   /** Watches until the server ends it; resolves with the monotonic time (ms) at which it was opened. */

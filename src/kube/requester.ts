@@ -65,6 +65,7 @@ export class Requester {
   #auth: Authorization;
   #headers = new Map<string, string[]>();
   #headersFor: string | undefined;
+  #closed = false;
 
   constructor(options: KubeClientOptions) {
     this.#options = options;
@@ -104,10 +105,14 @@ export class Requester {
     this.#auth = auth;
     this.#credentials = credentials;
     this.#transport = next;
-    if (!same) void previous.close();
+    if (same) return;
+    this.breaker.reset();
+    void previous.close();
   }
 
   close(): Promise<void> {
+    this.#closed = true;
+    this.#metrics.close();
     return this.#transport.close();
   }
 
@@ -165,8 +170,9 @@ export class Requester {
     }
   }
 
-  /** Leave of the breaker. Throws a CircuitOpenError; true when this request is its probe. */
+  /** Leave of the breaker and of `close`. Throws a CircuitOpenError; true when this request is its probe. */
   admit(): boolean {
+    if (this.#closed) throw closedError(this.cluster);
     const admission = this.breaker.admit();
     this.#refuseIfOpen(admission);
     return admission.admitted && admission.probe;
@@ -249,6 +255,7 @@ export class Requester {
   #pauseBeforeRetry(error: unknown, plan: Plan, attempt: number): number | undefined {
     const retries = plan.options.maxRetries ?? this.#options.maxRetries ?? 3;
     if (attempt >= retries || plan.options.signal?.aborted || !(error instanceof KubeError)) return undefined;
+    if (this.#closed) return undefined;
     const asked = error.retryAfterMs;
     if (asked !== undefined && asked > MAX_RETRY_AFTER_MS) return undefined;
     const again =
@@ -265,6 +272,11 @@ export class Requester {
     const { cluster, maxConnections = 32 } = this.#options;
     return new Transport({ cluster, credentials, maxConnections, clock: this.clock });
   }
+}
+
+function closedError(cluster: string): KubeError {
+  const init = { status: 0, reason: UNREACHABLE_REASONS.connection };
+  return new KubeError(`cluster ${cluster}: the client was closed`, init);
 }
 
 function sameConnection(a: ClusterCredentials, b: ClusterCredentials): boolean {

@@ -124,6 +124,20 @@ describe('Store', () => {
     expect(seen).toEqual(['added ns/a', 'added ns/b']);
   });
 
+  it('tells a subscriber that joins inside a handler of each object once', () => {
+    const store = new Store<Thing>();
+    const seen: string[] = [];
+    let joined = false;
+    store.subscribe(() => {
+      if (joined) return;
+      joined = true;
+      store.subscribe((event) => seen.push(`${event.type} ${event.key}`));
+    });
+    store.replaceAll([thing('a'), thing('b')]);
+    store.apply(thing('c'));
+    expect(seen).toEqual(['added ns/a', 'added ns/b', 'added ns/c']);
+  });
+
   it('freezes objects and their metadata', () => {
     const { store } = setup();
     store.apply(thing('a'));

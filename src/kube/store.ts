@@ -23,6 +23,12 @@ export interface StoreOptions {
   readonly metrics?: RuntimeMetrics;
 }
 
+interface Subscriber<T> {
+  readonly handler: StoreHandler<T>;
+  /** Queued events below this place came before the subscription. */
+  from: number;
+}
+
 export interface SubscribeOptions {
   /** Deliver what is stored already as `added` first (default true). */
   readonly replay?: boolean;
@@ -38,9 +44,11 @@ export interface SubscribeOptions {
 export class Store<T extends Stored> {
   #objects = new Map<string, T>();
   readonly #indexes = new Map<string, StoreIndex<T>>();
-  readonly #handlers = new Set<StoreHandler<T>>();
-  readonly #queue: StoreEvent<T>[] = [];
-  #delivering = false;
+  /** Replaced, not changed, at each subscription, so that a delivery under way keeps its list. */
+  #subscribers: readonly Subscriber<T>[] = [];
+  #queue: StoreEvent<T>[] = [];
+  /** Place in the queue of the event being delivered; undefined between deliveries. */
+  #delivering: number | undefined;
   #resourceVersion: string | undefined;
   readonly #logger: Logger;
   readonly #panicked: () => void;
@@ -101,14 +109,15 @@ export class Store<T extends Stored> {
 
   /** Calls the handler on each change, first with what is stored already. Returns the way to end it. */
   subscribe(handler: StoreHandler<T>, options: SubscribeOptions = {}): () => void {
-    // An own function per subscription, so that one handler may subscribe twice.
-    const own: StoreHandler<T> = (event) => handler(event);
-    this.#flush();
+    // What waits in the queue is in the store already, and so in the replay.
+    const own: Subscriber<T> = { handler, from: this.#queue.length };
     if (options.replay !== false) {
-      for (const [key, obj] of [...this.#objects]) this.#call(own, { type: 'added', key, obj });
+      for (const [key, obj] of Array.from(this.#objects)) this.#call(handler, { type: 'added', key, obj });
     }
-    this.#handlers.add(own);
-    return () => void this.#handlers.delete(own);
+    this.#subscribers = [...this.#subscribers, own];
+    return () => {
+      this.#subscribers = this.#subscribers.filter((one) => one !== own);
+    };
   }
 
   /** Stores an object. False when it is the version that is stored already. */
@@ -148,7 +157,7 @@ export class Store<T extends Stored> {
   replaceAll(list: Iterable<T>, resourceVersion?: string): void {
     const next = new Map<string, T>();
     for (const obj of list) next.set(objectKey(obj), obj);
-    for (const [key, old] of [...this.#objects]) if (!next.has(key)) this.#drop(key, old);
+    for (const [key, old] of this.#objects) if (!next.has(key)) this.#drop(key, old);
     for (const [key, obj] of next) {
       const old = this.#objects.get(key);
       if (!old || !isSameVersion(old, obj)) this.#put(key, old, obj);
@@ -180,13 +189,14 @@ export class Store<T extends Stored> {
 
   /** Delivers queued events; a change made by a handler is delivered after the present event. */
   #flush(): void {
-    if (this.#delivering) return;
-    this.#delivering = true;
-    for (let at = 0; at < this.#queue.length; at++) {
-      for (const handler of [...this.#handlers]) this.#call(handler, this.#queue[at] as StoreEvent<T>);
+    if (this.#delivering !== undefined) return;
+    for (this.#delivering = 0; this.#delivering < this.#queue.length; this.#delivering++) {
+      const event = this.#queue[this.#delivering] as StoreEvent<T>;
+      for (const { handler, from } of this.#subscribers) if (this.#delivering >= from) this.#call(handler, event);
     }
-    this.#queue.length = 0;
-    this.#delivering = false;
+    this.#queue = [];
+    this.#delivering = undefined;
+    for (const subscriber of this.#subscribers) subscriber.from = 0;
   }
 
   #call(handler: StoreHandler<T>, event: StoreEvent<T>): void {

@@ -17,6 +17,8 @@ export interface HistogramHandle {
 export interface MetricFamily<H> {
   /** The series with these label values. Handles are kept and reused by callers on hot paths. */
   labels(values: Readonly<Record<string, string>>): H;
+  /** Forgets a series, e.g. of a cluster that is no more. */
+  remove?(values: Readonly<Record<string, string>>): void;
 }
 
 /** Asking twice for one name must give the same family. */
@@ -53,7 +55,10 @@ export class MemoryMetrics implements RuntimeMetrics {
   }
 
   gauge(name: string): MetricFamily<GaugeHandle> {
-    return { labels: (values) => ({ set: (value) => void this.#values.set(seriesKey(name, values), value) }) };
+    return {
+      labels: (values) => ({ set: (value) => void this.#values.set(seriesKey(name, values), value) }),
+      remove: (values) => void this.#values.delete(seriesKey(name, values)),
+    };
   }
 
   histogram(name: string): MetricFamily<HistogramHandle> {

@@ -155,7 +155,7 @@ export class Workqueue {
     this.#metrics.close();
     this.#entries.clear();
     this.#failures.clear();
-    for (const waiter of [...this.#waiters]) waiter.resolve(undefined);
+    for (const waiter of this.#waiters) waiter.resolve(undefined);
   }
 
   #put(key: string, delayMs: number, priority: number): void {

@@ -61,7 +61,7 @@ describe('requests', () => {
     await client.apply(CONFIG_MAPS, { namespace: 'ns', name: 'a', body: object, fieldManager: 'me' });
     await client.jsonPatch(CONFIG_MAPS, { namespace: 'ns', name: 'a', body: [{ op: 'test', path: '/x', value: 1 }] });
     await client.delete(CONFIG_MAPS, { namespace: 'ns', name: 'a', uid: 'u', propagationPolicy: 'Background' });
-    const lines = server.requests.map(({ method, path, query }) => `${method} ${path} ${query}`.trim());
+    const lines = server.requests.map(({ method, path, query }) => `${method} ${path} ${query.toString()}`.trim());
     expect(lines).toEqual([
       'GET /api/v1/namespaces/ns/configmaps/a',
       'GET /api/v1/nodes labelSelector=a+in+%28b%2Cc%29&limit=5',
@@ -392,6 +392,23 @@ describe('credentials', () => {
     expect(isUnreachable(await failure(watch))).toBe(true);
     release.resolve();
     await slow;
+  });
+
+  it('of another server close an open circuit', async () => {
+    const { server, client } = await setup(ok, { maxRetries: 0, breaker: { threshold: 1, baseOpenMs: 30_000 } });
+    await server.close();
+    await failure(get(client));
+    expect(client.circuitOpen).toBe(true);
+    const { server: other } = await setup(ok);
+    client.setCredentials({ server: other.url, token: 't' });
+    await get(client);
+  });
+
+  it('after close requests fail at once', async () => {
+    const { server, client } = await setup(ok);
+    await client.close();
+    expect((await failure(get(client))).message).toBe('cluster east: the client was closed');
+    expect(server.requests).toHaveLength(0);
   });
 
   it('a rotated token file is read again after a 401', async () => {
