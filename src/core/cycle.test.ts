@@ -78,7 +78,7 @@ describe('a workload that fits', () => {
       clusters: [clusters[0] as never, cluster('dear', { nodes: manyNodes(1) })],
     });
     expect(second.admitted[0]).toMatchObject({ cluster: 'cheap', accelerator: 'A100' });
-    expect(second.admitted[0]?.decision.filtered[0]?.message).toContain('the largest region dear has 1 such nodes');
+    expect(second.admitted[0]?.decision.filtered[0]?.message).toContain('the largest region dear has 1 such node');
   });
 
   it('of CPU only needs no quota', () => {

@@ -12,7 +12,7 @@ import { localTime, QUARTER_HOUR_MS } from './local-time.ts';
 import type { ClusterView } from './model.ts';
 
 /** The facts of a cluster that power and money follow from. */
-export type PowerFacts = Pick<ClusterView, 'timezone' | 'tariff' | 'puePermille' | 'gramsPerKWh' | 'nodeOverheadWatts'>;
+type PowerFacts = Pick<ClusterView, 'timezone' | 'tariff' | 'puePermille' | 'gramsPerKWh' | 'nodeOverheadWatts'>;
 
 /** What is held. */
 export interface Held {

@@ -5,11 +5,26 @@ import { nameOrder, PositionSet } from './node-order.ts';
 /** Whole free boards of a node, never below zero. */
 const wholeBoards = (milli: number): number => Math.max(0, Math.floor(milli / 1000));
 
+/** A copy that stays as it is while the owner of the table goes on changing its columns in place. */
+function frozen(table: NodeTable): NodeTable {
+  const { count } = table;
+  return {
+    ...table,
+    usable: table.usable.slice(0, count),
+    accelerator: table.accelerator.slice(0, count),
+    gpuTotal: table.gpuTotal.slice(0, count),
+    cpuTotal: table.cpuTotal.slice(0, count),
+    labelSet: table.labelSet.slice(0, count),
+    taintSet: table.taintSet.slice(0, count),
+  };
+}
+
 /**
- * Usable nodes by accelerator and free boards, over scratch copies of the columns that placing changes.
+ * Usable nodes by accelerator and free boards, over a copy of the columns.
  * A gang looks only at nodes that have the boards, the tightest first, and a placement moves only the nodes it takes.
  */
 export class NodeIndex {
+  /** Its free columns are those of the start; the ones below are up to date. */
   readonly table: NodeTable;
   readonly order: NameOrder;
   readonly gpuFree: Float64Array;
@@ -20,14 +35,14 @@ export class NodeIndex {
   readonly #buckets: (PositionSet | undefined)[][] = [];
 
   constructor(table: NodeTable) {
-    this.table = table;
+    this.table = frozen(table);
     this.order = nameOrder(table.names, table.count);
     this.gpuFree = table.gpuFree.slice(0, table.count);
     this.cpuFree = table.cpuFree.slice(0, table.count);
     this.memoryFree = table.memoryFree.slice(0, table.count);
     this.podsFree = table.podsFree.slice(0, table.count);
     for (let row = 0; row < table.count; row += 1) {
-      if (table.usable[row] === 1 && (this.podsFree[row] ?? 0) >= 1) this.#add(row);
+      if (this.table.usable[row] === 1 && (this.podsFree[row] ?? 0) >= 1) this.#add(row);
     }
   }
 

@@ -96,7 +96,7 @@ export function tryOption(option: Option, workload: Workload, room: Room): Fitti
     region: cluster.region,
     accelerator: option.entry?.type ?? '',
     currency: cluster.currency,
-    rates: ratesAtPrice(heldBy(option, fit, workload), room.price(cluster)),
+    rates: ratesAtPrice(wouldHold(option, fit, workload), room.price(cluster)),
     waitMs: 0,
     strandedBoards: fit.strandedBoards,
     latencyMs: option.latencyMs,
@@ -104,7 +104,7 @@ export function tryOption(option: Option, workload: Workload, room: Room): Fitti
 }
 
 /** What the workload would hold there. */
-export const heldBy = (option: Option, fit: GangFit, workload: Workload): Held => ({
+export const wouldHold = (option: Option, fit: GangFit, workload: Workload): Held => ({
   cluster: option.cluster,
   accelerator: option.cluster.accelerators[option.accelerator] ?? null,
   gpus: (option.entry?.countPerNode ?? 0) * workload.request.pods,

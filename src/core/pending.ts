@@ -86,7 +86,7 @@ function filteredBy(workload: Workload, refusal: Refusal, room: Room): Filtered 
     return entry(name, obstacle.reason, `${fittingPods} of ${neededPods} pods fit now${limitedBy(obstacle.nodes)}`);
   }
   const [reason, message] = sentence(workload, [refusal], room);
-  return entry(name, reason, message);
+  return entry(name, reason, message.replace(/\.$/, ''));
 }
 
 function noRegionAllowed(filtered: readonly Filtered[]): string {
@@ -172,7 +172,8 @@ function tooLarge(workload: Workload, nearest: readonly Refusal[]): string {
   const boards = (number: number): string => (each > 0 ? ` (${number * each} ${type})` : '');
   const missing = pods - nodes.idlePods;
   const need = each > 0 ? `${count(pods, noun)} x ${each} ${type} = ${pods * each}` : needs(workload, option);
-  const has = noun === 'node' ? `has ${nodes.idlePods} such nodes` : `has room for ${nodes.idlePods} such pods`;
+  const such = `${nodes.idlePods} such ${noun}${nodes.idlePods === 1 ? '' : 's'}`;
+  const has = noun === 'node' ? `has ${such}` : `has room for ${such}`;
   const short = `${count(missing, noun)}${boards(missing)} short${hints(nodes, each)}`;
   return `needs ${need}; the largest region ${option.cluster.name} ${has}${boards(nodes.idlePods)}: ${short}.`;
 }

@@ -129,6 +129,22 @@ describe('a scratch', () => {
   });
 });
 
+describe('a scratch of a table that its owner changes in place', () => {
+  it('goes on with what it saw first', () => {
+    const view = cluster('guian', { nodes: manyNodes(2, { gpusFree: 8 }) });
+    const scratch = new ClusterScratch(view);
+    const shape = scratch.shape(request(), 0, 8000);
+    view.nodes.gpuTotal.fill(16_000);
+    view.nodes.accelerator.fill(1);
+    view.nodes.usable.fill(0);
+    const first = scratch.fit(1, shape);
+    if (first !== undefined) scratch.commit(first, shape);
+    expect(scratch.fit(2, shape)).toBeUndefined();
+    expect(scratch.fit(1, shape)?.rows).toEqual([1]);
+    expect(scratch.room(shape)).toMatchObject({ fittingPods: 1, nodes: 2 });
+  });
+});
+
 describe('a toleration', () => {
   const taint = { key: 'k', value: 'v', effect: 'NoSchedule' };
   it.each([

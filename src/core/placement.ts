@@ -4,7 +4,7 @@
  * Best fit: the nodes with the fewest free boards that will do, partly used before idle ones, then by name. A gang
  * that one node can hold goes to one node. Ranks keep the nodes of a block and a rack together, then go by name.
  */
-import type { ClusterView, GangRequest } from './model.ts';
+import type { ClusterView, GangRequest, NodeTable } from './model.ts';
 import { NodeIndex } from './node-index.ts';
 import type { GangShort, ShapeRoom } from './shortfall.ts';
 import { gangShort, roomFor } from './shortfall.ts';
@@ -12,8 +12,8 @@ import { Suitability } from './suitability.ts';
 
 export type { GangShort, ShapeRoom } from './shortfall.ts';
 
-export const BLOCK_LABEL = 'aidc.dev/block';
-export const RACK_LABEL = 'aidc.dev/rack';
+const BLOCK_LABEL = 'aidc.dev/block';
+const RACK_LABEL = 'aidc.dev/rack';
 
 /** What each pod of a gang takes, in one cluster. Make it once for equal requests. */
 export interface PodShape {
@@ -48,12 +48,12 @@ export class ClusterScratch {
   constructor(view: ClusterView) {
     this.view = view;
     this.#index = new NodeIndex(view.nodes);
-    this.#domains = new Domains(view);
+    this.#domains = new Domains(this.#index.table);
   }
 
   shape(request: GangRequest, accelerator: number, gpuMilli: number): PodShape {
     const { cpuMilli, memoryMi, nodeSelector, tolerations } = request;
-    const suitability = new Suitability(this.view.nodes, nodeSelector, tolerations);
+    const suitability = new Suitability(this.#index.table, nodeSelector, tolerations);
     return { accelerator, gpuMilli, cpuMilli, memoryMi, suitability };
   }
 
@@ -77,7 +77,7 @@ export class ClusterScratch {
   nodeNames(fit: GangFit): string[] {
     const names: string[] = [];
     fit.rows.forEach((row, i) => {
-      const name = this.view.nodes.names[row] ?? '';
+      const name = this.#index.table.names[row] ?? '';
       for (let pod = fit.pods[i] ?? 0; pod > 0; pod -= 1) names.push(name);
     });
     return names;
@@ -121,7 +121,7 @@ export class ClusterScratch {
   }
 
   #made(rows: readonly number[], pods: readonly number[], shape: PodShape): GangFit {
-    const { gpuTotal, cpuTotal } = this.view.nodes;
+    const { gpuTotal, cpuTotal } = this.#index.table;
     let strandedBoards = 0;
     let nodeShare = 0;
     rows.forEach((row, i) => {
@@ -137,7 +137,7 @@ export class ClusterScratch {
 }
 
 /** Pods of the shape that a node can take now. */
-export function podsThatFit(index: NodeIndex, row: number, shape: PodShape, avoid: ReadonlySet<string>): number {
+function podsThatFit(index: NodeIndex, row: number, shape: PodShape, avoid: ReadonlySet<string>): number {
   if (!shape.suitability.suits(row)) return 0;
   if (avoid.size > 0 && avoid.has(index.table.names[row] ?? '')) return 0;
   let pods = Math.floor(index.podsFree[row] ?? 0);
@@ -149,25 +149,25 @@ export function podsThatFit(index: NodeIndex, row: number, shape: PodShape, avoi
 
 /** Block and rack of nodes, read from the labels when first asked for. */
 class Domains {
-  readonly #view: ClusterView;
+  readonly #table: NodeTable;
   #names: (string | undefined)[] | undefined;
 
-  constructor(view: ClusterView) {
-    this.#view = view;
+  constructor(table: NodeTable) {
+    this.#table = table;
   }
 
   compare(a: number, b: number): number {
-    const { labelSet } = this.#view.nodes;
+    const { labelSet } = this.#table;
     const first = this.#name(labelSet[a] ?? 0);
     const second = this.#name(labelSet[b] ?? 0);
     return first === second ? 0 : first < second ? -1 : 1;
   }
 
   #name(labelSet: number): string {
-    this.#names ??= new Array<string | undefined>(this.#view.nodes.labelSets.length);
+    this.#names ??= new Array<string | undefined>(this.#table.labelSets.length);
     let name = this.#names[labelSet];
     if (name === undefined) {
-      const labels = this.#view.nodes.labelSets[labelSet] ?? {};
+      const labels = this.#table.labelSets[labelSet] ?? {};
       name = `${labels[BLOCK_LABEL] ?? ''}\u0000${labels[RACK_LABEL] ?? ''}`;
       this.#names[labelSet] = name;
     }

@@ -60,6 +60,15 @@ describe('a quote', () => {
       reason: 'BeyondLimits',
       message: '16 x H100: costs 653.63 CNY, the limit is 652.00',
     });
+    const green = cluster('green', { gramsPerKWh: 1, tariff: flat(900_000) });
+    const first = workload('w', {
+      request: { pods: 2 },
+      regions: { policy: 'GreenestFirst', jurisdictions: [['CN']] },
+    });
+    const greener = { ...world, clusters: [...world.clusters, green] };
+    expect(quote(first, ask, greener, NOON).offers[0]?.cluster).toBe('green');
+    const left = quote(first, { ...ask, limits: { maxCostMicros: 652_000_000 } }, greener, NOON).offers;
+    expect(left.map((offer) => [offer.rank, offer.cluster])).toEqual([[1, 'zhongwei']]);
     const none = quote(asked, { ...ask, limits }, world, NOON);
     expect(none.offers).toEqual([]);
     expect(none.shortfalls[0]?.message).toBe(

@@ -3,7 +3,7 @@ import type { Filtered, Offer } from '../api/index.ts';
 import type { Snapshot, Workload } from './model.ts';
 import { totals } from './money.ts';
 import type { Fitting } from './options.ts';
-import { heldBy, obstacleOf, optionsOf, queueProblem, tryOption } from './options.ts';
+import { obstacleOf, optionsOf, queueProblem, tryOption, wouldHold } from './options.ts';
 import { filteredOf } from './pending.ts';
 import { rank } from './region.ts';
 import { money } from './region-reason.ts';
@@ -61,7 +61,7 @@ export function quote(workload: Workload, ask: QuoteAsk, snapshot: Snapshot, now
 function offerOf(entry: Ranked<Fitting>, workload: Workload, ask: QuoteAsk, now: number, place: number): Offer {
   const { facts, scorePermille } = entry;
   const { option, fit } = facts;
-  const held = heldBy(option, fit, workload);
+  const held = wouldHold(option, fit, workload);
   const { costMicros, wattHours, carbonGrams } = totals(held, now, now + ask.runtimeSeconds * 1000);
   return {
     rank: place,

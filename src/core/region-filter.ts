@@ -8,6 +8,9 @@ export interface Allowed {
   readonly latencyMs: number | undefined;
 }
 
+/** Bound of the message of a `filtered` entry. */
+const MAX_MESSAGE = 512;
+
 /** Which clusters the policy allows; whether they are usable or have room is asked later. */
 export function filterClusters(
   policy: RegionPolicy,
@@ -19,7 +22,7 @@ export function filterClusters(
     const latency = latencyOf(policy, cluster);
     const out = outOf(policy, cluster) ?? tooFar(policy, latency);
     if (out === undefined) allowed.push({ cluster, latencyMs: latency.ms });
-    else filtered.push({ cluster: cluster.name, reason: out[0], message: out[1] });
+    else filtered.push({ cluster: cluster.name, reason: out[0], message: out[1].slice(0, MAX_MESSAGE) });
   }
   return { allowed, filtered };
 }

@@ -11,7 +11,7 @@ import { reasonSentence } from './region-reason.ts';
 import type { CandidateFacts, Ranked, Term } from './region-terms.ts';
 import { measure, TERMS } from './region-terms.ts';
 
-export { type Allowed, filterClusters } from './region-filter.ts';
+export { filterClusters } from './region-filter.ts';
 export type { CandidateFacts, Ranked } from './region-terms.ts';
 
 const preset = (cost: number, energy: number, carbon: number, wait: number, fragmentation: number): Weights => ({
@@ -23,7 +23,7 @@ const preset = (cost: number, energy: number, carbon: number, wait: number, frag
   fragmentation,
 });
 
-export const PRESETS: Readonly<Record<PlacementPolicy, Weights>> = {
+const PRESETS: Readonly<Record<PlacementPolicy, Weights>> = {
   Balanced: preset(25, 15, 10, 25, 10),
   CheapestFirst: preset(60, 10, 0, 15, 5),
   GreenestFirst: preset(10, 15, 50, 10, 5),

@@ -1,7 +1,7 @@
 import type { NodeIndex } from './node-index.ts';
 import type { PodShape } from './placement.ts';
 
-export type Resource = 'boards' | 'cpu' | 'memory' | 'pods';
+type Resource = 'boards' | 'cpu' | 'memory' | 'pods';
 
 /** What a cluster can take of pods of one shape. */
 export interface ShapeRoom {
