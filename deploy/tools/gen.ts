@@ -1,0 +1,76 @@
+/**
+ * `npm run gen`: everything that follows from the schemas in src/api. With --check nothing is written, and the exit
+ * code is 1 when a file is not what it should be.
+ */
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { stringify } from 'yaml';
+import { API_VERSION, GROUP, KINDS, type KindDefinition } from '../../src/api/index.ts';
+import { customResourceDefinition, type Field, fieldsOf, rootSchema } from './crd.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const HEADER = 'Generated from src/api by `npm run gen`; do not edit.';
+
+/** Content by path. */
+export function generated(): Map<string, string> {
+  const files = new Map<string, string>();
+  for (const kind of KINDS) {
+    const yaml = stringify(customResourceDefinition(kind), { lineWidth: 0, aliasDuplicateObjects: false });
+    files.set(`crds/${GROUP}_${kind.plural}.yaml`, `# ${HEADER}\n${yaml}`);
+  }
+  files.set('docs/reference/api.md', reference());
+  return files;
+}
+
+function reference(): string {
+  const parts = [`<!-- ${HEADER} -->`, '# API reference', '', `Group and version: \`${API_VERSION}\`.`];
+  for (const kind of KINDS) parts.push(...section(kind));
+  return `${parts.join('\n')}\n`;
+}
+
+function section(kind: KindDefinition): string[] {
+  const fields = [...fieldsOf(rootSchema(kind), '')].filter(({ path }) => /^\.(spec|status)/.test(path));
+  return [
+    '',
+    `## ${kind.kind}`,
+    '',
+    `${kind.description} Short name: \`${kind.shortNames.join('`, `')}\`; ${kind.namespaced ? 'namespaced' : 'cluster-scoped'}.`,
+    '',
+    '| Field | Type | Default | Meaning |',
+    '|---|---|---|---|',
+    ...fields.map(row),
+  ];
+}
+
+function row(field: Field): string {
+  const fallback = 'default' in field ? `\`${JSON.stringify(field.default)}\`` : field.required ? 'required' : '';
+  return `| \`${field.path.slice(1)}\` | ${field.type} | ${fallback} | ${field.description.replaceAll('|', '\\|')} |`;
+}
+
+async function main(check: boolean): Promise<number> {
+  const files = generated();
+  const wrong: string[] = [];
+  for (const [path, content] of files) {
+    const now = await readFile(join(root, path), 'utf8').catch(() => undefined);
+    if (now === content) continue;
+    wrong.push(path);
+    if (check) continue;
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), content);
+  }
+  for (const path of await strays(files)) {
+    wrong.push(path);
+    if (!check) await rm(join(root, path));
+  }
+  if (wrong.length === 0) console.log(`${files.size} generated files are up to date`);
+  else console.log(`${check ? 'not up to date (run npm run gen)' : 'written'}:\n  ${wrong.join('\n  ')}`);
+  return check && wrong.length > 0 ? 1 : 0;
+}
+
+/** Files in crds/ that no kind stands behind. */
+async function strays(files: Map<string, string>): Promise<string[]> {
+  const present = await readdir(join(root, 'crds')).catch(() => []);
+  return present.map((name) => relative(root, join(root, 'crds', name))).filter((path) => !files.has(path));
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.includes('--check'));
