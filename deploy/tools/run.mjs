@@ -13,7 +13,9 @@ const bin = join(root, 'node_modules', '.bin');
 const stamp = join(root, 'node_modules', '.aidc-lock-hash');
 
 function installDependencies() {
-  const lockHash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const lockHash = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lockHash) return;
   console.error('Installing dependencies (npm ci) ...');
   // The npm that started us is the one to use; plain `npm` when this file was started directly.
