@@ -1,3 +1,6 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KubeClient, type KubeClientOptions } from '../../src/kube/client.ts';
 import {
@@ -42,7 +45,11 @@ interface ConfigMap extends KubeObject {
   data?: Record<string, string>;
 }
 
-const env = useEnvironment({ regions: [h100Region('guian', 3)] });
+// This layer knows no kinds of ours, so it is tested without them.
+const env = useEnvironment({
+  regions: [h100Region('guian', 3)],
+  crdDirectory: mkdtempSync(join(tmpdir(), 'no-crds-')),
+});
 const cleanups: (() => Promise<unknown> | undefined)[] = [];
 let client: KubeClient;
 
