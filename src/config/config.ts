@@ -27,6 +27,7 @@ const settings = z.object({
   avoidSeconds: seconds(600).describe('A node that refused a pod is avoided for so long.'),
   createNamespaces: yesNo.describe('Create a workload’s namespace in the member where it is missing.'),
   allowKubeconfigExec: yesNo.describe('Allow commands and file paths in member kubeconfigs.'),
+  rehearse: yesNo.describe('Decide and reserve, but create nothing in the members.'),
   leaseSeconds: seconds(15).describe('Duration of the leader’s lease.'),
   renewSeconds: seconds(10).describe('The leader gives up when it could not renew for so long.'),
   retrySeconds: seconds(2).describe('Pause between tries to take or renew the lease.'),

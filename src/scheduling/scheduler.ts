@@ -1,5 +1,5 @@
 import type { ComputeQueue } from '../api/index.ts';
-import { runCycle } from '../core/cycle.ts';
+import { Cycle } from '../core/cycle.ts';
 import type { Admit, CyclePlan, NotAdmitted, QueueView, Snapshot, Workload } from '../core/model.ts';
 import { QuotaTree } from '../core/quota.ts';
 import type { Store } from '../kube/store.ts';
@@ -34,6 +34,9 @@ interface Assumed {
 /** Waits for more events this long before a cycle, but never longer than MAX_WINDOW_MS after the first. */
 const IDLE_WINDOW_MS = 10;
 const MAX_WINDOW_MS = 100;
+/** Decisions between two turns of the event loop, and the most admissions of one cycle. */
+const SLICE = 32;
+const MAX_ADMITTED = 500;
 
 /**
  * Decides for all kinds of workloads: keeps who waits and who holds, runs the pure cycle when something changed
@@ -160,7 +163,7 @@ export class Scheduler {
       this.#dirty = false;
       const started = clock.monotonic();
       try {
-        this.#cycle(epoch);
+        await this.#cycle(epoch, signal);
       } catch (error) {
         // A cycle is pure: the same input would throw again at once, so wait before the next look.
         this.#logger.error('scheduling cycle failed', { error });
@@ -197,20 +200,30 @@ export class Scheduler {
 
   #changes = 0;
 
-  #cycle(epoch: number): void {
+  /** In slices: watches, probes and the lease must get their turn while thousands are placed. */
+  async #cycle(epoch: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     const started = clock.monotonic();
     const heads = [...this.#pending.values()];
-    const plan = runCycle(heads, this.snapshot(), clock.now());
+    const cycle = new Cycle(heads, this.snapshot(), clock.now(), { limit: MAX_ADMITTED });
+    while (!cycle.step(SLICE)) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (signal.aborted) return;
+    }
+    const plan = cycle.plan();
     this.#metrics.cycleSeconds((clock.monotonic() - started) / 1000);
-    for (const admit of plan.admitted) this.#assume(admit, epoch);
+    for (const admit of plan.admitted) {
+      // Meanwhile it may have changed, or gone.
+      if (this.#pending.get(admit.workload.key) === admit.workload) this.#assume(admit, epoch);
+    }
+    if (plan.admitted.length + plan.pending.length < heads.length) this.#dirty = true;
     this.#answer(plan);
     for (const listener of this.#listeners) listener();
   }
 
   #answer(plan: CyclePlan): void {
-    this.#answers.clear();
     for (const answer of plan.pending) {
+      if (this.#pending.get(answer.workload.key) !== answer.workload) continue;
       this.#answers.set(answer.workload.key, answer);
       this.#metrics.attempt('unschedulable');
       this.#binders.get(answer.workload.kind)?.notAdmitted(answer);

@@ -52,6 +52,8 @@ export interface TrainingSettings {
   readonly nodeLostMs: number;
   /** A node that refused a pod is avoided for so long. */
   readonly avoidMs: number;
+  /** Decide only: admissions are written, member objects are not made. */
+  readonly rehearse: boolean;
 }
 
 export interface TrainingDeps {
@@ -358,6 +360,7 @@ export class TrainingReconciler implements Binder {
       honoured: { type: CONDITION.SpecHonoured, status: 'False', reason, message: message.slice(0, 4096) },
       end: { reason: END_REASON.DispatchRefused, message, avoid: [] },
     });
+    if (this.#deps.settings.rehearse) return { placed: false, gone: false };
     if (!(await this.#deps.namespaces.ensure(member, metadata.namespace ?? ''))) {
       const message = `namespace ${metadata.namespace} does not exist in ${member.name}`;
       return { placed: false, gone: false, end: { reason: END_REASON.SpecChanged, message, avoid: [] } };

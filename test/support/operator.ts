@@ -1,4 +1,3 @@
-import { afterAll, beforeAll } from 'vitest';
 import type { LocalCluster, LocalEnvironment } from '../../deploy/local/environment.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
 import { TRAININGS } from '../../src/hub/index.ts';
@@ -24,13 +23,14 @@ export async function startOperator(
   environment: LocalEnvironment,
   settings: Partial<Record<keyof Config, string>> = {},
 ): Promise<RunningOperator> {
+  serial += 1;
   const env: Record<string, string> = {
     AIDC_CREATE_NAMESPACES: 'true',
     // Short, so that the next operator takes over soon when one does not release.
     AIDC_LEASE_SECONDS: '3',
     AIDC_RENEW_SECONDS: '2',
     AIDC_RETRY_SECONDS: '0.3',
-    AIDC_IDENTITY: `test-${process.pid}-${(serial += 1)}`,
+    AIDC_IDENTITY: `test-${process.pid}-${serial}`,
   };
   for (const [name, value] of Object.entries(settings)) {
     env[`AIDC_${name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`] = value;
@@ -216,24 +216,4 @@ export async function untilObject<T extends KubeObject & { status?: unknown }>(
     },
     { timeoutMs, seen: () => last?.status ?? 'no such object' },
   );
-}
-
-/** One operator for all tests of a file. */
-export function useOperator(
-  environment: () => LocalEnvironment,
-  settings: Partial<Record<keyof Config, string>> = {},
-): { current: () => RunningOperator } {
-  let running: RunningOperator | undefined;
-  beforeAll(async () => {
-    running = await startOperator(environment(), settings);
-  });
-  afterAll(async () => {
-    await running?.stop();
-  });
-  return {
-    current: () => {
-      if (running === undefined) throw new Error('the operator is not started');
-      return running;
-    },
-  };
 }
