@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Config } from './config/index.ts';
 import { HubStores } from './hub/index.ts';
 import { KubeClient } from './kube/client.ts';
@@ -62,7 +63,8 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     client: leaseClient,
     namespace: config.namespace,
     name: LEASE,
-    identity: config.identity,
+    // Unique per life of the process: a restart must not take itself for the holder.
+    identity: `${config.identity}_${randomUUID()}`,
     config: {
       leaseDurationMs: config.leaseSeconds * 1000,
       renewDeadlineMs: config.renewSeconds * 1000,

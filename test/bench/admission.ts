@@ -18,7 +18,7 @@ import { Store } from '../../src/kube/store.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { noopLogger } from '../../src/runtime/logger.ts';
 import { noopMetrics } from '../../src/runtime/metrics.ts';
-import { applyAll, clientOf, namespace, queue, setUpCentre } from '../support/operator.ts';
+import { applyAll, clientOf, namespace, queue, setUpCentre } from '../support/hub.ts';
 
 type Training = ModelTraining & KubeObject;
 
@@ -46,7 +46,10 @@ async function pool(count: number, concurrency: number, work: (index: number) =>
   await Promise.all(Array.from({ length: concurrency }, worker));
 }
 
-const nameOf = (index: number): { namespace: string; name: string } => ({ namespace: `bench-${index % QUEUE_COUNT}`, name: `w-${index}` });
+const nameOf = (index: number): { namespace: string; name: string } => ({
+  namespace: `bench-${index % QUEUE_COUNT}`,
+  name: `w-${index}`,
+});
 
 const training = (index: number): object => ({
   apiVersion: 'aidc.dev/v1alpha1',
@@ -120,11 +123,15 @@ async function admitAll(hub: KubeClient, workloads: number, say: (line: string) 
   const stop = new AbortController();
   const options = { client: hub, logger: noopLogger, clock: systemClock, metrics: noopMetrics };
   const watching = new Reflector<Training>({ ...options, resource: TRAININGS, store }).run(stop.signal);
-  await pool(workloads, 40, (index) => hub.create(TRAININGS, { namespace: nameOf(index).namespace, body: training(index) }));
+  await pool(workloads, 40, (index) =>
+    hub.create(TRAININGS, { namespace: nameOf(index).namespace, body: training(index) }),
+  );
   await until('all workloads held by their queue', () => held >= workloads, 300_000);
   say(`${workloads} workloads are held in ${QUEUE_COUNT} queues; releasing them`);
   const start = performance.now();
-  await pool(QUEUE_COUNT, QUEUE_COUNT, (index) => hub.mergePatch(QUEUES, { name: `q-${index}`, body: { spec: { stopPolicy: 'None' } } }));
+  await pool(QUEUE_COUNT, QUEUE_COUNT, (index) =>
+    hub.mergePatch(QUEUES, { name: `q-${index}`, body: { spec: { stopPolicy: 'None' } } }),
+  );
   await until('all workloads admitted', () => admitted >= workloads, 300_000);
   stop.abort();
   await watching;
@@ -139,7 +146,10 @@ async function bareWrites(hub: KubeClient, workloads: number, say: (line: string
   const sample = await hub.get<Training>(TRAININGS, nameOf(0));
   const { admission, placement, conditions, phase, times, stateSince, display, attempt, tenant } = sample.status ?? {};
   const status = { admission, placement, conditions, phase, times, display, attempt, tenant };
-  const patchBytes = JSON.stringify({ metadata: { resourceVersion: '1000000' }, status: { ...status, stateSince } }).length;
+  const patchBytes = JSON.stringify({
+    metadata: { resourceVersion: '1000000' },
+    status: { ...status, stateSince },
+  }).length;
   let best = { bareWritesPerSecond: 0, bareConcurrency: 0 };
   let round = 0;
   for (const concurrency of CONCURRENCIES) {
@@ -158,13 +168,16 @@ async function bareWrites(hub: KubeClient, workloads: number, say: (line: string
   return { ...best, patchBytes };
 }
 
-const { values } = parseArgs({ options: { json: { type: 'boolean' }, workloads: { type: 'string', default: '2000' } } });
+const { values } = parseArgs({
+  options: { json: { type: 'boolean' }, workloads: { type: 'string', default: '2000' } },
+});
 const workloads = Number(values.workloads);
 const say = (line: string): void => {
   if (values.json !== true) console.log(line);
 };
 const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-if (spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' }).status !== 0) process.exit(1);
+if (spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' }).status !== 0)
+  process.exit(1);
 const results = {
   decided: await measure(workloads, false, say),
   dispatched: await measure(workloads, true, say),
