@@ -12,7 +12,7 @@ import { signalExactly } from './process-identity.ts';
 import { Rest } from './rest.ts';
 import { Run } from './run.ts';
 
-export { defineNodeGroup, loadCentre, type NodeGroup, type RegionNodes } from './centre.ts';
+export { defineNodeGroup, loadCentre, type RegionNodes } from './centre.ts';
 
 export interface LocalCluster {
   name: string;

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -81,8 +81,24 @@ function bindTo(node: string): string {
   });
 }
 
+/** A kind of the hub that is none of the operator's: this test is about the environment alone. */
+const widgets = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'widgets.example.com' },
+  spec: {
+    group: 'example.com',
+    scope: 'Namespaced',
+    names: { plural: 'widgets', singular: 'widget', kind: 'Widget' },
+    versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+  },
+};
+const crdDirectory = mkdtempSync(join(tmpdir(), 'aidc-environment-crds-'));
+writeFileSync(join(crdDirectory, 'widgets.yaml'), JSON.stringify(widgets));
+afterAll(() => rm(crdDirectory, { recursive: true, force: true }));
+
 describe('a hub and one region', () => {
-  const handle = useEnvironment({ regions: [h100Region('guian', 8)] });
+  const handle = useEnvironment({ regions: [h100Region('guian', 8)], crdDirectory });
   const { kubectl, getJson } = handle;
   const getPod = (name: string) => getJson<Pod>(['pod', name], 'guian');
   const getNode = (name: string) => getJson<Node>(['node', name], 'guian');
@@ -94,6 +110,11 @@ describe('a hub and one region', () => {
       },
       { what: `pod ${name} ${phase}` },
     );
+
+  it("has the given kinds and the operator's namespace on the hub", async () => {
+    expect(await kubectl(['get', 'widgets', '--all-namespaces', '-o', 'name'], 'hub')).toBe('');
+    expect(await kubectl(['get', 'namespace', 'aidc-system', '-o', 'name'], 'hub')).toBe('namespace/aidc-system\n');
+  });
 
   it('has nodes with accelerators, racks and blocks', async () => {
     const { items } = await getJson<{ items: Node[] }>(['nodes'], 'guian');
@@ -202,7 +223,10 @@ describe('two environments side by side', () => {
   let both: LocalEnvironment[] = [];
   beforeAll(async () => {
     const regions = [h100Region('guian', 2)];
-    both = await Promise.all([startEnvironment({ regions }), startEnvironment({ regions })]);
+    both = await Promise.all([
+      startEnvironment({ regions, crdDirectory }),
+      startEnvironment({ regions, crdDirectory }),
+    ]);
   });
   afterAll(() => Promise.all(both.map((environment) => environment.stop())));
 
@@ -252,7 +276,7 @@ function ownerScript(): string {
   return `
     import { defineNodeGroup, startEnvironment } from ${JSON.stringify(environment)};
     const nodeGroups = [defineNodeGroup({ prefix: 'a', count: 2 })];
-    const { dir, hub, regions } = await startEnvironment({ regions: [{ name: 'guian', nodeGroups }] });
+    const { dir, hub, regions } = await startEnvironment({ regions: [{ name: 'guian', nodeGroups }], crdDirectory: ${JSON.stringify(crdDirectory)} });
     const pids = [hub, ...regions.values()].flatMap((cluster) => cluster.pids);
     console.log(JSON.stringify({ dir, pids }));
     setInterval(() => {}, 1000);

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BinaryName, Recipe } from './catalog.ts';
 
+const GO = 'go';
 const goModule = join(dirname(fileURLToPath(import.meta.url)), 'go');
 
 export class BuildError extends Error {}
@@ -72,7 +73,7 @@ function runGo(
   environment: Record<string, string>,
 ): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn('go', args, {
+    const child = spawn(GO, args, {
       cwd,
       // No C compiler is needed, and a workspace file further up must not change what is built.
       env: { ...process.env, CGO_ENABLED: '0', GOWORK: 'off', ...environment },
