@@ -106,7 +106,8 @@ export function rootSchema(kind: KindDefinition): SchemaNode {
     properties: {
       apiVersion: { type: 'string', description: `${GROUP}/${VERSION}.` },
       kind: { type: 'string', description: `${kind.kind}.` },
-      metadata: { type: 'object', description: 'Standard metadata of Kubernetes.' },
+      // The API server allows no more about it than this.
+      metadata: { type: 'object' },
       spec: structural(kind.spec),
       status: structural(kind.status),
     },
