@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { GROUP, type KindDefinition, VERSION } from '../../src/api/index.ts';
+import { GROUP, type KindDefinition, type ValidationRule, VERSION } from '../../src/api/index.ts';
 
 /** A node of an OpenAPI v3 schema, as JSON. */
 export interface SchemaNode {
@@ -17,6 +17,8 @@ export interface SchemaNode {
 
 /** Keywords that zod writes and a structural schema may not have. */
 const DROPPED = new Set(['$schema', 'propertyNames', 'id']);
+/** What a reader looks for first stands first; the rest follows as zod writes it. */
+const FIRST = ['type', 'format', 'description', 'default', 'enum', 'required'];
 
 /**
  * A zod schema as the structural schema of a CRD: JSON Schema of what users write (defaults not yet applied), without
@@ -32,9 +34,13 @@ function clean(node: SchemaNode): SchemaNode {
     return { ...rest, anyOf: [{ type: 'integer' }, { type: 'string' }] };
   }
   const out: SchemaNode = {};
-  for (const [keyword, value] of Object.entries(node)) {
-    if (DROPPED.has(keyword)) continue;
+  const first = FIRST.filter((keyword) => keyword in node);
+  for (const keyword of new Set([...first, ...Object.keys(node)])) {
+    const value = node[keyword];
+    // The API server knows times by their format; zod's expression for them is 400 characters long.
+    if (DROPPED.has(keyword) || (keyword === 'pattern' && node.format === 'date-time')) continue;
     if (keyword === 'properties') {
+      if (Object.keys(value as object).length === 0) continue;
       out.properties = Object.fromEntries(
         Object.entries(value as Record<string, SchemaNode>).map(([name, child]) => [name, clean(child)]),
       );
@@ -137,6 +143,22 @@ export function* fieldsOf(node: SchemaNode, path: string): Iterable<Field> {
     if (child.items !== undefined) yield* fieldsOf(child.items, `${at}[]`);
     if (typeof child.additionalProperties === 'object') yield* fieldsOf(child.additionalProperties, `${at}{}`);
   }
+}
+
+export interface RuleAt {
+  /** Where the rule stands: empty for the whole object, else for example `.spec.trainer`. */
+  readonly at: string;
+  readonly rule: string;
+  readonly message: string;
+}
+
+/** Every CEL rule of a schema. */
+export function* rulesOf(node: SchemaNode, at = ''): Iterable<RuleAt> {
+  for (const { rule, message } of (node['x-kubernetes-validations'] ?? []) as ValidationRule[])
+    yield { at, rule, message };
+  for (const [name, child] of Object.entries(node.properties ?? {})) yield* rulesOf(child, `${at}.${name}`);
+  if (node.items !== undefined) yield* rulesOf(node.items, `${at}[]`);
+  if (typeof node.additionalProperties === 'object') yield* rulesOf(node.additionalProperties, `${at}{}`);
 }
 
 function typeOf(node: SchemaNode): string {

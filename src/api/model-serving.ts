@@ -18,7 +18,7 @@ import { MODEL_CLASSES } from './model-training.ts';
 import { servingPlacement } from './placement.ts';
 
 const podTemplateNote =
-  'The container named main serves the model; accelerators are injected into it. nodeName, nodeAffinity, schedulingGates, schedulerName, priorityClassName, serviceAccountName, host namespaces, hostPath, privileged, pod affinity and topologySpreadConstraints are refused in condition SpecHonoured.';
+  'The container named main serves the model; accelerators are injected into it, and its ports (8000 where it declares none) are those of the Service. nodeName, nodeAffinity, schedulingGates, schedulerName, priorityClassName, serviceAccountName, host namespaces, hostPath, privileged, pod affinity and topologySpreadConstraints are refused in condition SpecHonoured.';
 
 export const modelServingSpec = z
   .object({
@@ -77,6 +77,21 @@ export const modelServingSpec = z
     ],
   });
 
+/** A replica's hold on its nodes, from the decision until the member confirms that nothing of it is left. */
+const heldReplica = replicaAdmission
+  .extend({
+    ending: z
+      .object({
+        reason: z.string().max(64).meta({ description: 'Why the replica gives its nodes back, one word.' }),
+        message: z.string().max(512).meta({ description: 'Why, in a sentence.' }),
+        time: time('Since when.'),
+      })
+      .optional()
+      .meta({ description: 'Set while its member objects are being removed; the nodes are held until they are gone.' }),
+  })
+  .meta({ description: 'Binding decision for one replica, and whether it is being given back.' });
+export type HeldReplica = z.output<typeof heldReplica>;
+
 const replicaStatus = z.object({
   replica: int('Ordinal.', 0, 1023),
   region: z.string().max(63).meta({ description: 'Region it runs in.' }),
@@ -87,7 +102,7 @@ const replicaStatus = z.object({
     .array(z.string().max(253))
     .max(8)
     .meta({ description: 'First 8 node names in rank order.', 'x-kubernetes-list-type': 'atomic' }),
-  message: z.string().max(512).optional().meta({ description: 'Why it is not ready.' }),
+  message: z.string().max(512).optional().meta({ description: 'Why it is not ready, where a cause is seen.' }),
 });
 
 export const SERVING_PHASES = [
@@ -114,10 +129,15 @@ export const modelServingStatus = z
     replicas: int('Replicas that hold nodes.', 0, 1024).optional(),
     readyReplicas: int('Replicas whose pods are all ready.', 0, 1024).optional(),
     updatedReplicas: int('Replicas of the present template.', 0, 1024).optional(),
+    rollingReplica: int(
+      'Replica that is being replaced because the template changed; the next one waits until it is ready.',
+      0,
+      1023,
+    ).optional(),
     selector: z.string().max(512).optional().meta({ description: 'Label selector of the pods, for autoscalers.' }),
     attempt: int('Highest attempt number given to a replica.').optional(),
     admissions: z
-      .array(replicaAdmission)
+      .array(heldReplica)
       .max(256)
       .optional()
       .meta({
@@ -140,7 +160,7 @@ export const modelServingStatus = z
         z.object({
           cluster: z.string().max(63).meta({ description: 'RegionalCluster of the node.' }),
           node: z.string().max(253).meta({ description: 'Node that is avoided.' }),
-          reason: z.string().max(64).meta({ description: 'NodeLost or BindConflict.' }),
+          reason: z.enum(['NodeLost', 'BindConflict']).meta({ description: 'NodeLost or BindConflict.' }),
           bootId: z.string().max(64).optional().meta({ description: 'Avoided until the boot id differs from this.' }),
           until: time('Avoided until then.').optional(),
         }),

@@ -25,7 +25,9 @@ export const envVar = z
   .object({
     name: z.string().min(1).max(256).meta({ description: 'Name of the variable.' }),
     value: z.string().max(32_768).optional().meta({ description: 'Its value. Default "".' }),
-    valueFrom: opaqueObject('Source of the value, as in a Pod (secrets and ConfigMaps of the member).').optional(),
+    valueFrom: opaqueObject(
+      'Source of the value, as in a Pod (secrets and ConfigMaps of the member). Default: none.',
+    ).optional(),
   })
   .meta({ description: 'Environment variable as in a Pod.' });
 
@@ -111,7 +113,7 @@ export const modelTrainingSpec = z
         ).optional(),
         resourcesPerNode: resources,
         podTemplate: opaqueObject(
-          'Partial PodTemplateSpec merged under the generated pod; the container named trainer is ours. nodeName, nodeAffinity, schedulingGates, schedulerName, priorityClassName, serviceAccountName, host namespaces, hostPath, privileged, pod affinity and topologySpreadConstraints are refused in condition SpecHonoured.',
+          'Partial PodTemplateSpec merged under the generated pod; the container named trainer is ours. nodeName, nodeAffinity, schedulingGates, schedulerName, priorityClassName, serviceAccountName, host namespaces, hostPath, privileged, pod affinity and topologySpreadConstraints are refused in condition SpecHonoured. Default: none.',
         ).optional(),
       })
       .meta({ description: 'The gang of pods.', 'x-kubernetes-validations': [reservedEnv] }),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { int, nameList, regionName } from './common.ts';
 
-const weight = (what: string) => int(`Weight of ${what}, 0 to 100.`, 0, 100).optional();
+const weight = (what: string) => int(`Weight of ${what}, 0 to 100. Default: by policy.`, 0, 100).optional();
 
 export const PLACEMENT_POLICIES = [
   'Balanced',

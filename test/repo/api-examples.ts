@@ -1,0 +1,295 @@
+import { applyMergePatch } from '../../src/kube/merge-patch.ts';
+
+/** The least that has to be written for each kind. */
+export const MINIMAL: Readonly<Record<string, object>> = {
+  ModelTraining: { model: { name: 'bert' }, trainer: { image: 'train:1' } },
+  ModelServing: { model: { uri: 's3://models/bert' }, template: pod('serve:1') },
+  Dataset: { locations: [{ region: 'guian', uri: 's3://data/pile' }] },
+  ComputeQuote: {},
+  RegionalCluster: {
+    region: 'guian',
+    inCluster: true,
+    location: { zone: 'West', jurisdiction: 'CN-GZ' },
+    electricity: { tariff: [{ pricePerKWhMicros: 400_000 }] },
+    carbon: { gramsPerKWh: 404 },
+  },
+  ComputeQueue: {},
+};
+
+/** As little as can be written where every block that may be absent is there: the defaults inside of it apply. */
+export const WITH_OPTIONAL_BLOCKS: Readonly<Record<string, object>> = {
+  ModelTraining: {
+    checkpoint: { uri: 's3://ckpt/{region}' },
+    accelerators: [{ type: 'H100', countPerNode: 8 }],
+    datasets: [{ name: 'pile' }],
+    trainer: {
+      env: [{ name: 'A', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+      resourcesPerNode: { limits: { cpu: 8, memory: '64Gi' } },
+      podTemplate: { spec: { volumes: [{ name: 'scratch', emptyDir: {} }] } },
+    },
+    failurePolicy: { backoff: { initialSeconds: 10 } },
+    placement: { clusterSelector: {}, regions: { allowed: ['guian'] }, weights: { cost: 50 } },
+  },
+  ModelServing: {
+    worker: pod('serve:1'),
+    nodesPerReplica: 2,
+    placement: {
+      maxLatencyMs: 20,
+      clientRegions: [{ region: 'lingang' }],
+      clusterSelector: { matchLabels: { a: 'b' } },
+    },
+  },
+  Dataset: { residency: { jurisdictions: ['CN'] } },
+  ComputeQuote: { limits: { maxCostMicros: 1 }, datasets: [{ name: 'pile' }] },
+  RegionalCluster: {
+    inCluster: null,
+    kubeconfigSecretRef: { name: 'kubeconfig-guian' },
+    accelerators: [{ type: 'H100', resourceName: 'nvidia.com/gpu', boardWatts: 700, gpuHourMicros: 8_000_000 }],
+    electricity: { tariff: [{ months: [7, 8], hours: [14], pricePerKWhMicros: 1 }, { pricePerKWhMicros: 2 }] },
+    userLatency: [{ region: 'lingang', ms: 30 }],
+  },
+  ComputeQueue: { parent: 'root', quota: [{ nominal: 8 }], namespaceSelector: {} },
+};
+
+/** What one example does to the minimal object. */
+export interface Case {
+  /** Merge patch that makes the object as it was; absent: the example is about creation. */
+  readonly before?: object;
+  /** Merge patch of the spec. */
+  readonly spec?: object;
+  readonly name?: string;
+}
+
+/** Examples of one CEL rule. */
+export interface RuleExample {
+  readonly kind: string;
+  /** Where the rule stands, as `rulesOf` says it. */
+  readonly at: string;
+  /** The sentence users are shown. */
+  readonly message: string;
+  readonly accepted: readonly Case[];
+  readonly refused: readonly Case[];
+}
+
+/** A field that may be changed only in an update that finds or leaves `suspend: true`. */
+function whileSuspended(kind: string, path: string, from: object, to: object): RuleExample {
+  return {
+    kind,
+    at: '.spec',
+    message: `${path} can be changed only while suspend is true.`,
+    accepted: [
+      { before: { ...from, suspend: true }, spec: to },
+      { before: from, spec: { ...to, suspend: true } },
+      { before: { ...from, suspend: true }, spec: { ...to, suspend: false } },
+      { before: from, spec: { suspend: true } },
+    ],
+    refused: [
+      { before: from, spec: to },
+      { before: { ...from, suspend: false }, spec: { ...to, suspend: false } },
+    ],
+  };
+}
+
+/** The same for a field that may be absent: adding and removing it are changes, too. */
+function optionalWhileSuspended(kind: string, path: string, value: object, other: object, none: object): RuleExample {
+  const set = whileSuspended(kind, path, value, other);
+  return {
+    ...set,
+    accepted: [
+      ...set.accepted,
+      { before: { ...value, suspend: true }, spec: none },
+      { before: { suspend: true }, spec: value },
+      { before: {}, spec: { suspend: true } },
+    ],
+    refused: [...set.refused, { before: value, spec: none }, { before: {}, spec: value }],
+  };
+}
+
+/** A field that never changes; writing the value it has is no change. */
+function immutable(kind: string, path: string, same: object, other: object): RuleExample {
+  return {
+    kind,
+    at: path,
+    message: 'this field is immutable.',
+    accepted: [{ before: same, spec: same }],
+    refused: [{ before: same, spec: other }],
+  };
+}
+
+function named(kind: string, message: string, good: readonly string[], bad: readonly string[]): RuleExample {
+  const cases = (names: readonly string[]): Case[] => names.map((name) => ({ name }));
+  return { kind, at: '', message, accepted: cases(good), refused: cases(bad) };
+}
+
+const h100 = (countPerNode: number) => ({ accelerators: [{ type: 'H100', countPerNode }] });
+const long = (length: number) => 'a'.repeat(length);
+const workloadName =
+  "metadata.name must be at most 48 characters: lower-case letters, digits and '-', starting with a letter.";
+const shortName = 'metadata.name must be at most 63 characters.';
+const latencyNeedsUsers = 'maxLatencyMs needs clientRegions: latency is measured from the users.';
+
+/** At least one accepted and one refused example for every CEL rule; a test sees to it that none is missing. */
+export const RULE_EXAMPLES: readonly RuleExample[] = [
+  ...['ModelTraining', 'ModelServing'].flatMap((kind) => [
+    named(kind, workloadName, ['a', 'llm-2-b', long(48)], [long(49), '2-llm', 'llm.b']),
+    whileSuspended(kind, 'accelerators', h100(8), h100(4)),
+    whileSuspended(kind, 'accelerators', {}, h100(4)),
+    optionalWhileSuspended(kind, 'queue', { queue: 'a' }, { queue: 'b' }, { queue: null }),
+    optionalWhileSuspended(
+      kind,
+      'priorityClassName',
+      { priorityClassName: 'a' },
+      { priorityClassName: 'b' },
+      { priorityClassName: null },
+    ),
+  ]),
+  whileSuspended('ModelTraining', 'trainer.numNodes', {}, { trainer: { numNodes: 2 } }),
+  whileSuspended(
+    'ModelTraining',
+    'trainer.resourcesPerNode',
+    { trainer: { resourcesPerNode: { limits: { cpu: '8' } } } },
+    { trainer: { resourcesPerNode: { limits: { cpu: 16 } } } },
+  ),
+  whileSuspended('ModelTraining', 'placement.regions', {}, { placement: { regions: { denied: ['guian'] } } }),
+  optionalWhileSuspended(
+    'ModelTraining',
+    'trainer.podTemplate',
+    { trainer: { podTemplate: { metadata: { labels: { a: 'b' } } } } },
+    { trainer: { podTemplate: { metadata: { labels: { a: 'c' } } } } },
+    { trainer: { podTemplate: null } },
+  ),
+  {
+    kind: 'ModelTraining',
+    at: '.spec',
+    message: 'datasets is immutable.',
+    accepted: [
+      { before: { datasets: [{ name: 'a' }] }, spec: { datasets: [{ name: 'a' }] } },
+      { before: {}, spec: { datasets: [] } },
+    ],
+    refused: [
+      { before: {}, spec: { datasets: [{ name: 'a' }] } },
+      { before: { datasets: [{ name: 'a' }], suspend: true }, spec: { datasets: [] } },
+    ],
+  },
+  immutable('ModelTraining', '.spec.model', { model: { name: 'm', class: 'LLM' } }, { model: { class: 'Other' } }),
+  immutable('ModelTraining', '.spec.model', { model: { name: 'm' } }, { model: { name: 'n' } }),
+  immutable('ModelTraining', '.spec.task', { task: 'LoRA' }, { task: 'Pretrain' }),
+  immutable('ModelTraining', '.spec.framework', {}, { framework: 'JAX' }),
+  immutable('ModelTraining', '.spec.trainer.image', { trainer: { image: 'a' } }, { trainer: { image: 'b' } }),
+  {
+    kind: 'ModelTraining',
+    at: '.spec.trainer',
+    message:
+      'env must not set PET_*, AIDC_*, MASTER_ADDR, MASTER_PORT, NNODES, NODE_RANK or JAX_*: the operator sets them from the placement.',
+    accepted: ['NCCL_DEBUG', 'PETS', 'MASTER_ADDRESS', 'JAX_PLATFORMS', 'JAX_ENABLE_X64'].map((name) => env(name)),
+    refused: [
+      'PET_NNODES',
+      'AIDC_CHECKPOINT_DIR',
+      'MASTER_ADDR',
+      'MASTER_PORT',
+      'NNODES',
+      'NODE_RANK',
+      'JAX_NUM_PROCESSES',
+      'JAX_PROCESS_ID',
+      'JAX_COORDINATOR_ADDRESS',
+    ].map((name) => env(name)),
+  },
+  {
+    kind: 'ModelTraining',
+    at: '.spec.failurePolicy.backoff',
+    message: 'maxSeconds must not be below initialSeconds.',
+    accepted: [backoff({ initialSeconds: 600 }), backoff({ initialSeconds: 5, maxSeconds: 5 }), backoff({})],
+    refused: [backoff({ initialSeconds: 601 }), backoff({ maxSeconds: 29 })],
+  },
+  immutable('ModelServing', '.spec.model.class', {}, { model: { class: 'LLM' } }),
+  immutable('ModelServing', '.spec.nodesPerReplica', { nodesPerReplica: 2 }, { nodesPerReplica: 3 }),
+  {
+    kind: 'ModelServing',
+    at: '.spec',
+    message: 'worker needs nodesPerReplica of 2 or more.',
+    accepted: [{ spec: { worker: pod('serve:1'), nodesPerReplica: 2 } }, { spec: { nodesPerReplica: 2 } }],
+    refused: [{ spec: { worker: pod('serve:1') } }, { before: {}, spec: { worker: {} } }],
+  },
+  ...['ModelServing', 'ComputeQuote'].map((kind) => ({
+    kind,
+    at: '.spec.placement',
+    message: latencyNeedsUsers,
+    accepted: [{ spec: { placement: { maxLatencyMs: 20, clientRegions: [{ region: 'lingang' }] } } }],
+    refused: [{ spec: { placement: { maxLatencyMs: 20 } } }],
+  })),
+  named('Dataset', shortName, ['pile', long(63)], [long(64)]),
+  named('ComputeQuote', shortName, ['2026', long(63)], [long(64)]),
+  {
+    kind: 'ComputeQuote',
+    at: '.spec',
+    message: 'a quote is immutable: make another one.',
+    accepted: [{ before: { numNodes: 2 }, spec: { numNodes: 2 } }],
+    refused: [
+      { before: {}, spec: { numNodes: 2 } },
+      { before: {}, spec: { queue: 'a' } },
+      { before: { queue: 'a' }, spec: { queue: null } },
+    ],
+  },
+  named(
+    'RegionalCluster',
+    "metadata.name must be at most 63 characters: lower-case letters, digits and '-'.",
+    ['guian', '2-guian', long(63)],
+    [long(64), 'gui.an'],
+  ),
+  immutable('RegionalCluster', '.spec.region', { region: 'guian' }, { region: 'lingang' }),
+  {
+    kind: 'RegionalCluster',
+    at: '.spec',
+    message: 'set exactly one of kubeconfigSecretRef and inCluster: true.',
+    accepted: [{}, { spec: { inCluster: false, kubeconfigSecretRef: { name: 'a' } } }],
+    refused: [{ spec: { inCluster: null } }, { spec: { kubeconfigSecretRef: { name: 'a' } } }],
+  },
+  named('ComputeQueue', shortName, ['default', long(63)], [long(64)]),
+  {
+    kind: 'ComputeQueue',
+    at: '',
+    message: 'a queue cannot be its own parent.',
+    accepted: [{ name: 'leaf', spec: { parent: 'root' } }],
+    refused: [{ name: 'leaf', spec: { parent: 'leaf' } }],
+  },
+];
+
+/** The minimal spec of a kind after merge patches. */
+export function specOf(kind: string, ...patches: readonly (object | undefined)[]): object {
+  return patches.reduce<object>((spec, patch) => applyMergePatch(spec, patch ?? {}) as object, MINIMAL[kind] ?? {});
+}
+
+/** What a spec is refused for by its type alone, and words of the sentence that says so. */
+export const REFUSED_SHAPES: readonly (readonly [what: string, kind: string, patch: object, sentence: RegExp])[] = [
+  ['text for a number', 'ModelTraining', { trainer: { numNodes: 'two' } }, /spec\.trainer\.numNodes.*integer/],
+  ['a fraction', 'ModelTraining', { trainer: { numNodes: 1.5 } }, /spec\.trainer\.numNodes.*integer/],
+  ['a negative number', 'ModelServing', { replicas: -1 }, /spec\.replicas.*greater than or equal to 0/],
+  ['a negative duration', 'ModelTraining', { ttlSecondsAfterFinished: -1 }, /ttlSecondsAfterFinished.*to 0/],
+  ['a negative quota', 'ComputeQueue', { quota: [{ nominal: -8 }] }, /spec\.quota\[0\]\.nominal.*to 0/],
+  ['a negative price', 'RegionalCluster', { electricity: { tariff: [{ pricePerKWhMicros: -1 }] } }, /KWhMicros.*to 0/],
+  ['no nodes', 'ComputeQuote', { numNodes: 0 }, /spec\.numNodes.*greater than or equal to 1/],
+  ['too many nodes', 'ModelTraining', { trainer: { numNodes: 8193 } }, /spec\.trainer\.numNodes.*8192/],
+  ['an unknown word', 'ModelTraining', { task: 'Train' }, /spec\.task: Unsupported value: "Train": supported values/],
+  ['an unknown policy', 'ModelServing', { placement: { policy: 'Fast' } }, /spec\.placement\.policy.*"Balanced"/],
+  ['an unknown zone', 'RegionalCluster', { location: { zone: 'North' } }, /spec\.location\.zone.*"East", "West"/],
+  ['no image', 'ModelTraining', { trainer: { image: null } }, /spec\.trainer\.image: Required value/],
+  ['an empty image', 'ModelTraining', { trainer: { image: '' } }, /spec\.trainer\.image.*at least 1/],
+  ['no location', 'Dataset', { locations: [] }, /spec\.locations.*at least 1/],
+  ['a region in capitals', 'Dataset', { locations: [{ region: 'Guian', uri: 'a' }] }, /locations\[0\]\.region.*match/],
+  ['the same region twice', 'Dataset', { locations: [0, 1].map(() => ({ region: 'a', uri: 'b' })) }, /Duplicate value/],
+  ['no country', 'RegionalCluster', { location: { jurisdiction: 'China' } }, /spec\.location\.jurisdiction.*match/],
+  ['an hour 24', 'RegionalCluster', { electricity: { tariff: [{ hours: [24], pricePerKWhMicros: 1 }] } }, /hours.*23/],
+  ['a list for a block', 'ComputeQueue', { namespaceSelector: [] }, /spec\.namespaceSelector.*object/],
+];
+
+function env(name: string): Case {
+  return { spec: { trainer: { env: [{ name, value: '1' }] } } };
+}
+
+function backoff(value: object): Case {
+  return { spec: { failurePolicy: { backoff: value } } };
+}
+
+function pod(image: string): object {
+  return { spec: { containers: [{ name: 'main', image }] } };
+}
