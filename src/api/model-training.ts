@@ -191,15 +191,12 @@ export const modelTrainingSpec = z
     'x-kubernetes-validations': [
       mutableWhileSuspended('trainer.numNodes'),
       mutableWhileSuspended('trainer.resourcesPerNode'),
+      mutableWhileSuspended('trainer.podTemplate', true),
       mutableWhileSuspended('accelerators'),
       mutableWhileSuspended('queue', true),
       mutableWhileSuspended('priorityClassName', true),
       mutableWhileSuspended('placement.regions'),
       { rule: 'self.datasets == oldSelf.datasets', message: 'datasets is immutable.' },
-      {
-        rule: '!has(self.trainer.podTemplate) && !has(oldSelf.trainer.podTemplate) || has(self.trainer.podTemplate) && has(oldSelf.trainer.podTemplate) && self.trainer.podTemplate == oldSelf.trainer.podTemplate || oldSelf.suspend || self.suspend',
-        message: 'trainer.podTemplate can be changed only while suspend is true.',
-      },
     ],
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { fieldsOf, rootSchema, rulesOf, type SchemaNode } from '../../deploy/tools/crd.ts';
 import { generated } from '../../deploy/tools/gen.ts';
 import { KINDS } from '../../src/api/index.ts';
-import { MINIMAL, RULE_EXAMPLES, specOf, WITH_OPTIONAL_BLOCKS } from './api-examples.ts';
+import { MINIMAL, REFUSED_SHAPES, RULE_EXAMPLES, specOf, WITH_OPTIONAL_BLOCKS } from './api-examples.ts';
 
 /** What a structural schema of ours may say. */
 const ALLOWED = new Set([
@@ -110,6 +110,17 @@ describe('the generated CRDs', () => {
       }
     });
   }
+
+  it('has a minimal manifest of every kind', () => {
+    expect(Object.keys(MINIMAL).sort()).toEqual(KINDS.map(({ kind }) => kind).sort());
+  });
+
+  // Keys of lists are the API server's to compare; all else the schemas refuse by themselves.
+  it.each(REFUSED_SHAPES.filter(([what]) => !what.includes('twice')))('refuses %s in a %s', (_what, name, change) => {
+    const schema = KINDS.find(({ kind }) => kind === name)?.spec;
+    expect(schema?.safeParse(specOf(name)).success).toBe(true);
+    expect(schema?.safeParse(specOf(name, change)).success).toBe(false);
+  });
 
   it('documents every field', () => {
     const reference = generated().get('docs/reference/api.md') ?? '';
