@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { mutableWhileSuspended } from './kind.ts';
 
 /** Kubernetes' own name rules, with lengths so that CEL rules over them have a bounded cost. */
 export const objectName = (description: string) =>
@@ -80,6 +81,9 @@ export const accelerators = z
     'x-kubernetes-list-type': 'map',
     'x-kubernetes-list-map-keys': ['type'],
   });
+
+/** With acceleratorPolicy Ordered the order decides. */
+export const acceleratorsRule = mutableWhileSuspended('accelerators', { order: { of: 'accelerators', by: 'e.type' } });
 
 export const acceleratorPolicy = z.enum(['Ordered', 'AnyOf']).default('Ordered').meta({
   description:

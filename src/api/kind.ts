@@ -55,15 +55,38 @@ export interface KindDefinition {
 
 export const immutable: ValidationRule = { rule: 'self == oldSelf', message: 'this field is immutable.' };
 
+/** How the old and the new value of a field are compared. */
+interface Comparison {
+  /** The field may be absent: adding and removing it are changes, too. */
+  readonly optional?: boolean;
+  /**
+   * Keys of a list whose order means something, as an expression over its item `e`. The API server compares lists of
+   * type map and set without their order.
+   */
+  readonly order?: { readonly of: string; readonly by: string };
+}
+
+function unchanged(path: string, { optional, order }: Comparison): string {
+  const equal = `self.${path} == oldSelf.${path}`;
+  if (optional === true) {
+    return `(has(self.${path}) == has(oldSelf.${path}) && (!has(self.${path}) || ${equal}))`;
+  }
+  if (order === undefined) return equal;
+  const keys = (object: string): string => `${object}.${order.of}.map(e, ${order.by})`;
+  return `(${equal} && ${keys('self')} == ${keys('oldSelf')})`;
+}
+
 /** A rule on spec: the field may change only in an update that finds or leaves `suspend: true`. */
-export function mutableWhileSuspended(path: string, optional = false): ValidationRule {
-  const same = optional
-    ? `(has(self.${path}) == has(oldSelf.${path}) && (!has(self.${path}) || self.${path} == oldSelf.${path}))`
-    : `self.${path} == oldSelf.${path}`;
+export function mutableWhileSuspended(path: string, comparison: Comparison = {}): ValidationRule {
   return {
-    rule: `${same} || oldSelf.suspend || self.suspend`,
+    rule: `${unchanged(path, comparison)} || oldSelf.suspend || self.suspend`,
     message: `${path} can be changed only while suspend is true.`,
   };
+}
+
+/** A rule on the object around an optional field: it can be neither changed nor added nor removed. */
+export function immutableOptional(path: string): ValidationRule {
+  return { rule: unchanged(path, { optional: true }), message: `${path} is immutable.` };
 }
 
 /** RFC 1035, and short enough for the names derived from it. */

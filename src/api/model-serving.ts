@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   acceleratorPolicy,
   accelerators,
+  acceleratorsRule,
   conditions,
   display,
   int,
@@ -70,9 +71,10 @@ export const modelServingSpec = z
   .meta({
     description: 'What to serve, on what, and near whom.',
     'x-kubernetes-validations': [
-      mutableWhileSuspended('accelerators'),
-      mutableWhileSuspended('queue', true),
-      mutableWhileSuspended('priorityClassName', true),
+      acceleratorsRule,
+      mutableWhileSuspended('acceleratorPolicy'),
+      mutableWhileSuspended('queue', { optional: true }),
+      mutableWhileSuspended('priorityClassName', { optional: true }),
       { rule: '!has(self.worker) || self.nodesPerReplica >= 2', message: 'worker needs nodesPerReplica of 2 or more.' },
     ],
   });

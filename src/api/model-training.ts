@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   acceleratorPolicy,
   accelerators,
+  acceleratorsRule,
   conditions,
   display,
   int,
@@ -14,7 +15,7 @@ import {
 } from './common.ts';
 import { admission, placementStatus } from './decision.ts';
 import type { CustomResource, KindDefinition } from './kind.ts';
-import { immutable, mutableWhileSuspended, workloadNameRule } from './kind.ts';
+import { immutable, immutableOptional, mutableWhileSuspended, workloadNameRule } from './kind.ts';
 import { placement } from './placement.ts';
 
 export const MODEL_CLASSES = ['LLM', 'Weather', 'TextToImage', 'BioPharma', 'RemoteSensing', 'Other'] as const;
@@ -90,24 +91,33 @@ export const modelTrainingSpec = z
           .array(z.string().max(8192))
           .max(128)
           .default([])
-          .meta({ description: 'Entry point. Default: the image’s.', 'x-kubernetes-list-type': 'atomic' }),
+          .meta({
+            description: 'Entry point; empty: the image’s. Immutable. Default [].',
+            'x-kubernetes-list-type': 'atomic',
+            'x-kubernetes-validations': [immutable],
+          }),
         args: z
           .array(z.string().max(8192))
           .max(256)
           .default([])
-          .meta({ description: 'Arguments. Default [].', 'x-kubernetes-list-type': 'atomic' }),
+          .meta({
+            description: 'Arguments. Immutable. Default [].',
+            'x-kubernetes-list-type': 'atomic',
+            'x-kubernetes-validations': [immutable],
+          }),
         env: z
           .array(envVar)
           .max(256)
           .default([])
           .meta({
-            description: 'Environment; names the operator sets itself are refused. Default [].',
+            description: 'Environment; names the operator sets itself are refused. Immutable. Default [].',
             'x-kubernetes-list-type': 'map',
             'x-kubernetes-list-map-keys': ['name'],
+            'x-kubernetes-validations': [immutable],
           }),
         numNodes: int('Pods of the gang, all started together or not at all. Default 1.', 1, 8192).default(1),
         numProcPerNode: int(
-          'Processes per pod for PET_NPROC_PER_NODE. Default: accelerators per pod, else 1.',
+          'Processes per pod for PET_NPROC_PER_NODE. Immutable. Default: accelerators per pod, else 1.',
           1,
           1024,
         ).optional(),
@@ -116,7 +126,10 @@ export const modelTrainingSpec = z
           'Partial PodTemplateSpec merged under the generated pod; the container named trainer is ours. nodeName, nodeAffinity, schedulingGates, schedulerName, priorityClassName, serviceAccountName, host namespaces, hostPath, privileged, pod affinity and topologySpreadConstraints are refused in condition SpecHonoured. Default: none.',
         ).optional(),
       })
-      .meta({ description: 'The gang of pods.', 'x-kubernetes-validations': [reservedEnv] }),
+      .meta({
+        description: 'The gang of pods.',
+        'x-kubernetes-validations': [reservedEnv, immutableOptional('numProcPerNode')],
+      }),
     accelerators,
     acceleratorPolicy,
     datasets: z
@@ -137,7 +150,7 @@ export const modelTrainingSpec = z
       .object({
         uri: z.string().min(1).max(1024).meta({
           description:
-            'Where checkpoints go; {region} stands for the region. Injected as AIDC_CHECKPOINT_DIR with /attempt-<n> added, and as AIDC_RESUME_FROM with the attempt before.',
+            'Where checkpoints go; {region} stands for the region. Injected as AIDC_CHECKPOINT_DIR with /attempt-<n> added, and as AIDC_RESUME_FROM with the attempt before. Immutable.',
         }),
         graceSeconds: int('Time after SIGTERM to write a last checkpoint, in seconds. Default 120.', 0, 3600).default(
           120,
@@ -191,12 +204,21 @@ export const modelTrainingSpec = z
     'x-kubernetes-validations': [
       mutableWhileSuspended('trainer.numNodes'),
       mutableWhileSuspended('trainer.resourcesPerNode'),
-      mutableWhileSuspended('trainer.podTemplate', true),
-      mutableWhileSuspended('accelerators'),
-      mutableWhileSuspended('queue', true),
-      mutableWhileSuspended('priorityClassName', true),
-      mutableWhileSuspended('placement.regions'),
+      mutableWhileSuspended('trainer.podTemplate', { optional: true }),
+      acceleratorsRule,
+      mutableWhileSuspended('acceleratorPolicy'),
+      mutableWhileSuspended('queue', { optional: true }),
+      mutableWhileSuspended('priorityClassName', { optional: true }),
+      mutableWhileSuspended('placement.regions', { order: { of: 'placement.regions.preferred', by: 'e' } }),
+      mutableWhileSuspended('placement.cluster', { optional: true }),
+      mutableWhileSuspended('placement.clusterSelector', { optional: true }),
+      mutableWhileSuspended('placement.residency'),
       { rule: 'self.datasets == oldSelf.datasets', message: 'datasets is immutable.' },
+      // Attempts resume from below it; what holds uri is optional, so a rule on uri itself could be stepped around.
+      {
+        rule: 'has(self.checkpoint) == has(oldSelf.checkpoint) && (!has(self.checkpoint) || self.checkpoint.uri == oldSelf.checkpoint.uri)',
+        message: 'checkpoint.uri is immutable.',
+      },
     ],
   });
 

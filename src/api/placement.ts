@@ -12,6 +12,15 @@ export const PLACEMENT_POLICIES = [
 ] as const;
 export type PlacementPolicy = (typeof PLACEMENT_POLICIES)[number];
 
+const weights = {
+  cost: weight('money'),
+  energy: weight('facility energy'),
+  carbon: weight('CO2'),
+  wait: weight('the wait to start'),
+  fragmentation: weight('accelerators stranded on partly used nodes'),
+};
+const weightsDescription = 'Weights that replace the preset where given. Default: by policy.';
+
 const shape = {
   regions: z
     .object({
@@ -43,22 +52,11 @@ const shape = {
     .enum(PLACEMENT_POLICIES)
     .default('Balanced')
     .meta({ description: 'Preset of weights for choosing among regions where it fits. Default Balanced.' }),
-  weights: z
-    .object({
-      cost: weight('money'),
-      energy: weight('facility energy'),
-      carbon: weight('CO2'),
-      wait: weight('the wait to start'),
-      latency: weight('user latency'),
-      fragmentation: weight('accelerators stranded on partly used nodes'),
-    })
-    .optional()
-    .meta({ description: 'Weights that replace the preset where given. Default: by policy.' }),
 };
 
-/** Where a workload may and should run; one schema for both model kinds and the quote. */
+/** Where a training may and should run. */
 export const placement = z
-  .object(shape)
+  .object({ ...shape, weights: z.object(weights).optional().meta({ description: weightsDescription }) })
   .prefault({})
   .meta({ description: 'Where it may run and how to choose. Default {}.' });
 
@@ -77,9 +75,21 @@ export const clientRegions = z
     'x-kubernetes-list-map-keys': ['region'],
   });
 
+/** The same for what has users: a serving, and a quote for either. */
 export const servingPlacement = z
   .object({
     ...shape,
+    weights: z
+      .object({
+        ...weights,
+        latency: int(
+          'Weight of latency from clientRegions, 0 to 100. Default: 30 with clientRegions, else 0.',
+          0,
+          100,
+        ).optional(),
+      })
+      .optional()
+      .meta({ description: weightsDescription }),
     maxLatencyMs: int(
       'Largest mean network latency from the users (clientRegions, by share) in milliseconds. Default: no bound.',
       1,

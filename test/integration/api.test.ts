@@ -8,14 +8,8 @@ import { resourceOf } from '../../src/hub/stores.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { KubeError } from '../../src/kube/errors.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS, type KubeObject, NAMESPACES } from '../../src/kube/resource.ts';
-import {
-  type Case,
-  REFUSED_SHAPES,
-  RULE_EXAMPLES,
-  type RuleExample,
-  specOf,
-  WITH_OPTIONAL_BLOCKS,
-} from '../repo/api-examples.ts';
+import { type Case, REFUSED_SHAPES, type RuleExample, specOf, WITH_OPTIONAL_BLOCKS } from '../repo/api-examples.ts';
+import { CEL_EXAMPLES } from '../support/cel-examples.ts';
 import { useEnvironment } from '../support/environment.ts';
 import { clientOf } from '../support/hub.ts';
 
@@ -165,7 +159,7 @@ describe('the API, as a real API server serves it', () => {
       await patch(kind, metadata.name, { spec }, { dryRun: true });
     };
 
-    it.each(RULE_EXAMPLES.map((example) => ({ what: `${example.kind}${example.at}: ${example.message}`, example })))(
+    it.each(CEL_EXAMPLES.map((example) => ({ what: `${example.kind}${example.at}: ${example.message}`, example })))(
       '$what',
       async ({ example }) => {
         for (const good of example.accepted) {

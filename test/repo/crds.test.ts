@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { fieldsOf, rootSchema, rulesOf, type SchemaNode } from '../../deploy/tools/crd.ts';
 import { generated } from '../../deploy/tools/gen.ts';
 import { KINDS } from '../../src/api/index.ts';
-import { MINIMAL, REFUSED_SHAPES, RULE_EXAMPLES, specOf, WITH_OPTIONAL_BLOCKS } from './api-examples.ts';
+import { CEL_EXAMPLES } from '../support/cel-examples.ts';
+import { MINIMAL, REFUSED_SHAPES, specOf, WITH_OPTIONAL_BLOCKS } from './api-examples.ts';
 
 /** What a structural schema of ours may say. */
 const ALLOWED = new Set([
@@ -140,7 +141,7 @@ describe('the generated CRDs', () => {
     const rules = KINDS.flatMap(({ kind, ...rest }) =>
       [...rulesOf(rootSchema({ kind, ...rest }))].map(({ at, message }) => `${kind}${at}: ${message}`),
     );
-    const examples = RULE_EXAMPLES.filter(({ accepted, refused }) => accepted.length > 0 && refused.length > 0);
+    const examples = CEL_EXAMPLES.filter(({ accepted, refused }) => accepted.length > 0 && refused.length > 0);
     expect(new Set(examples.map(({ kind, at, message }) => `${kind}${at}: ${message}`))).toEqual(new Set(rules));
     expect(new Set(rules).size).toBe(rules.length);
   });
