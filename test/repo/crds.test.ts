@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fieldsOf, rootSchema, rulesOf, type SchemaNode } from '../../deploy/tools/crd.ts';
 import { generated } from '../../deploy/tools/gen.ts';
-import { KINDS } from '../../src/api/index.ts';
+import { CONDITION, KINDS, type KindDefinition } from '../../src/api/index.ts';
 import { CEL_EXAMPLES } from '../support/cel-examples.ts';
 import { MINIMAL, REFUSED_SHAPES, specOf, WITH_OPTIONAL_BLOCKS } from './api-examples.ts';
 
@@ -18,10 +18,12 @@ const TYPES = new Set(['object', 'array', 'string', 'integer', 'boolean']);
 /** Root fields whose form is the API server's affair. */
 const SERVERS_OWN = new Set(['.apiVersion', '.kind', '.metadata']);
 
-/** Blocks whose absence means something else than `{}`, so that they have no default. */
+/** Blocks that are not filled in where they are absent, although something in them has a default. */
 const ABSENCE_MEANS = new Map([
   ['.spec.placement.clusterSelector', 'any cluster, as {} does, but without a block in the stored object'],
   ['.spec.namespaceSelector', 'no namespace at all, where {} means every namespace'],
+  ['.spec.checkpoint', 'that it writes none; with it, uri is required'],
+  ['.spec.kubeconfigSecretRef', 'that inCluster must be true; with it, name is required'],
 ]);
 
 const isIntOrString = (node: SchemaNode): boolean => node['x-kubernetes-int-or-string'] === true;
@@ -84,18 +86,66 @@ function described(node: SchemaNode, at: string, required: boolean): string[] {
   if (text.trim() === '') out.push(`${at}: no description`);
   const isSpec = at.startsWith('.spec.');
   if (isSpec && !required && !/\bDefault\b/.test(text)) out.push(`${at}: the description does not say the default`);
-  // Defaults inside of a block apply only where the block exists.
-  const inner = Object.values(node.properties ?? {});
-  const couldDefault = (node.required ?? []).length === 0 && inner.some((child) => 'default' in child);
-  if (isSpec && couldDefault && !required && !ABSENCE_MEANS.has(at) && !('default' in node))
+  if (isSpec && 'default' in node && !text.includes(`Default ${written(node.default)}.`))
+    out.push(`${at}: the description does not say that the default is ${written(node.default)}`);
+  if (isSpec && !required && isFilledOnlyWhenPresent(node) && !ABSENCE_MEANS.has(at))
     out.push(`${at}: has fields with defaults but no default {} itself`);
   return out;
+}
+
+/** Defaults inside of a block apply only where the block exists. */
+const isFilledOnlyWhenPresent = (node: SchemaNode): boolean =>
+  !('default' in node) && Object.values(node.properties ?? {}).some((child) => 'default' in child);
+
+/** A default as descriptions write it. */
+function written(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return typeof value === 'object' && !Array.isArray(value) ? '{}' : JSON.stringify(value);
+}
+
+/** The schema a JSON path of ours leads to (names, and one filter by condition type); undefined: it leads nowhere. */
+function nodeAt(root: SchemaNode, path: string): SchemaNode | undefined {
+  let node: SchemaNode | undefined = root;
+  for (const step of path.match(/\.\w+|\[[^\]]*\]|./g) ?? []) {
+    const type = /^\[\?\(@\.type=="(\w+)"\)\]$/.exec(step)?.[1];
+    if (step.startsWith('.')) node = node?.properties?.[step.slice(1)];
+    else node = type !== undefined && type in CONDITION ? node?.items : undefined;
+  }
+  return node;
+}
+
+const SHOWN_AS: Readonly<Record<string, (node: SchemaNode) => boolean>> = {
+  string: () => true,
+  integer: (node) => node.type === 'integer',
+  boolean: (node) => node.type === 'boolean',
+  date: (node) => node.format === 'date-time',
+};
+
+/** Columns and scale paths that do not lead to a field of the right type. */
+function pathProblems(kind: Pick<KindDefinition, 'columns' | 'scale'>, root: SchemaNode): string[] {
+  const { specPath, statusPath, selectorPath } = kind.scale ?? {};
+  const scale = [
+    { path: specPath, type: 'integer' },
+    { path: statusPath, type: 'integer' },
+    { path: selectorPath },
+  ].flatMap(({ path, type }) => (path === undefined ? [] : [{ path, type }]));
+  return [...kind.columns, ...scale].flatMap(({ path, type = 'string' }) => {
+    if (path === '.metadata.creationTimestamp') return type === 'date' ? [] : [`${path}: is a date`];
+    const node = nodeAt(root, path);
+    if (node === undefined) return [`${path}: there is no such field`];
+    return SHOWN_AS[type]?.(node) === true ? [] : [`${path}: is no ${type}`];
+  });
 }
 
 describe('the generated CRDs', () => {
   for (const kind of KINDS) {
     it(`${kind.kind} is a structural schema that says all it should`, () => {
       expect(problemsOf(rootSchema(kind))).toEqual([]);
+    });
+
+    it(`${kind.kind} shows fields that there are`, () => {
+      expect(kind.columns.length).toBeGreaterThan(0);
+      expect(pathProblems(kind, rootSchema(kind))).toEqual([]);
     });
 
     it(`${kind.kind} is small enough to be applied by every client`, () => {
@@ -111,6 +161,14 @@ describe('the generated CRDs', () => {
       }
     });
   }
+
+  it('names no block as deliberately absent that is gone or has a default', () => {
+    const roots = KINDS.map(rootSchema);
+    for (const path of ABSENCE_MEANS.keys()) {
+      const nodes = roots.map((root) => nodeAt(root, path)).filter((node) => node !== undefined);
+      expect(nodes.some(isFilledOnlyWhenPresent), path).toBe(true);
+    }
+  });
 
   it('has a minimal manifest of every kind', () => {
     expect(Object.keys(MINIMAL).sort()).toEqual(KINDS.map(({ kind }) => kind).sort());
@@ -185,6 +243,20 @@ describe('the check of schemas', () => {
       'an unbounded map under a rule',
       field({ ...text, type: 'object', additionalProperties: { type: 'integer' }, ...always }),
     ],
+    ['a default that is not said', field({ ...text, type: 'integer', default: 5 })],
+    ['another default than is said', field({ type: 'integer', description: 'Default 50.', default: 5 }, false)],
+    [
+      'defaults beside a required field in a block without a default',
+      field(
+        {
+          ...text,
+          type: 'object',
+          properties: { a: { type: 'string', description: 'Default a.', default: 'a' }, b: text },
+          required: ['b'],
+        },
+        false,
+      ),
+    ],
     [
       'defaults in a block without a default',
       field({ ...text, type: 'object', properties: { a: { ...text, default: 'a' } } }, false),
@@ -195,6 +267,28 @@ describe('the check of schemas', () => {
       expect(problemsOf(schema)).not.toEqual([]);
     });
   }
+
+  it.each([
+    ['a column of no field', { name: 'A', path: '.status.phases' }],
+    ['a column below no field', { name: 'A', path: '.status.phase.word' }],
+    ['a column of no condition', { name: 'A', path: '.status.conditions[?(@.type=="Redy")].status' }],
+    ['a column of no field of a condition', { name: 'A', path: '.status.conditions[?(@.type=="Ready")].state' }],
+    ['a column of another type', { name: 'A', path: '.status.phase', type: 'integer' as const }],
+    ['a date that is none', { name: 'A', path: '.status.attempt', type: 'date' as const }],
+  ])('finds %s', (_what, column) => {
+    const root = rootSchema(KINDS[0] as KindDefinition);
+    expect(pathProblems({ columns: [column] }, root)).toHaveLength(1);
+  });
+
+  it('finds a scale path that leads nowhere', () => {
+    const root = rootSchema(KINDS.find(({ kind }) => kind === 'ModelServing') as KindDefinition);
+    const scale = { specPath: '.spec.replicas', statusPath: '.status.replicas', selectorPath: '.status.selector' };
+    const found = (over: object) => pathProblems({ columns: [], scale: { ...scale, ...over } }, root);
+    expect(found({})).toEqual([]);
+    expect(found({ specPath: '.spec.replica' })).toHaveLength(1);
+    expect(found({ statusPath: '.status.selector' })).toHaveLength(1);
+    expect(found({ selectorPath: '.status.select' })).toHaveLength(1);
+  });
 
   it('finds nothing in what is right', () => {
     expect(problemsOf(field(text))).toEqual([]);
