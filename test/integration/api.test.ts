@@ -183,6 +183,17 @@ describe('the API, as a real API server serves it', () => {
     expect(await refusalOf(create(kind, spec, { dryRun: true }))).toMatch(sentence);
   });
 
+  it.each([
+    ['ModelTraining', { trainer: { numNode: 2 } }, 'spec.trainer.numNode'],
+    ['ModelTraining', { placement: { weights: { latency: 5 } } }, 'spec.placement.weights.latency'],
+    ['ModelServing', { accelerators: [{ type: 'H100', countPerNode: 8, rdma: 'Any' }] }, 'spec.accelerators[0].rdma'],
+    ['RegionalCluster', { location: { city: 'Gui’an' } }, 'spec.location.city'],
+    ['ComputeQueue', { quota: [{ nominal: 8, borrow: 4 }] }, 'spec.quota[0].borrow'],
+  ])('refuses a field deep in a %s that it does not know: %j', async (kindName, change, path) => {
+    const refused = create(kindOf(kindName), specOf(kindName, change), { dryRun: true });
+    expect(await refusalOf(refused)).toContain(`unknown field "${path}"`);
+  });
+
   it('scales a ModelServing through /scale, also one that never named its replicas', async () => {
     const kind = kindOf('ModelServing');
     const { metadata } = await create(kind, specOf('ModelServing'));
