@@ -1,0 +1,1 @@
+export { type DatasetControllerOptions, datasetController } from './controller.ts';

@@ -1,0 +1,1 @@
+export { type QuoteControllerOptions, quoteController } from './controller.ts';
