@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from './config/index.ts';
+import { datasetController } from './datasets/index.ts';
 import { HubStores } from './hub/index.ts';
 import { KubeClient } from './kube/client.ts';
 import type { ClusterCredentials } from './kube/credentials.ts';
@@ -14,12 +15,13 @@ import {
   type PrometheusMetrics,
   WorkloadMetrics,
 } from './observability/index.ts';
+import { quoteController } from './quotes/index.ts';
 import { MemberRegistry, regionController } from './regions/index.ts';
 import { systemClock } from './runtime/clock.ts';
 import type { Controller } from './runtime/controller.ts';
 import type { Logger } from './runtime/logger.ts';
 import { Manager, type Runnable } from './runtime/manager.ts';
-import { Scheduler } from './scheduling/index.ts';
+import { queueController, Scheduler } from './scheduling/index.ts';
 import { dryRun } from './training/dispatch.ts';
 import { trainingController } from './training/index.ts';
 import { HonourCheck } from './workloads/honour.ts';
@@ -129,6 +131,9 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
   };
   const controllers: Controller[] = [
     regionController({ ...shared, clusters: hub.clusters }),
+    queueController({ ...shared, queues: hub.queues, workloads: [hub.trainings, hub.servings], ready }),
+    datasetController(shared),
+    quoteController({ ...shared, namespaces, ready }),
     trainingController(workload),
   ];
   const known = (uid: string): boolean =>

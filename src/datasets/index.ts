@@ -1,1 +1,1 @@
-export { type DatasetControllerOptions, datasetController } from './controller.ts';
+export { datasetController } from './controller.ts';

@@ -43,11 +43,6 @@ export interface KubeObject {
   metadata: ObjectMeta;
 }
 
-/** An object whose body is not described by a type. */
-export interface AnyObject extends KubeObject {
-  [field: string]: unknown;
-}
-
 export interface KubeList<T> {
   metadata: { resourceVersion?: string; continue?: string; remainingItemCount?: number };
   items: T[];

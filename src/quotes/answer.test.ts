@@ -170,9 +170,13 @@ describe('the status of a quote', () => {
     expect(none).toMatchObject({ conditions: [{ status: 'True', reason: 'NoOffer' }], display: {} });
   });
 
-  it('ends its time to live after the answer', () => {
+  it('lives for its whole time to live after the answer, though the answer’s time is cut to seconds', () => {
     const quote = aQuote({ ttlSeconds: 60 });
-    expect(expiresAt({ ...quote, status: answeredStatus(quote, ask(), NOON) })).toBe(NOON + 60_000);
+    for (const at of [NOON, NOON + 1, NOON + 999]) {
+      const expires = expiresAt({ ...quote, status: answeredStatus(quote, ask(), at) });
+      expect(expires).toBeGreaterThanOrEqual(at + 60_000);
+      expect(expires).toBeLessThan(at + 61_000);
+    }
     expect(expiresAt(quote)).toBeNaN();
   });
 });

@@ -12,7 +12,7 @@ import type { GangRequest, Snapshot, Workload } from '../core/model.ts';
 import { quote as plan } from '../core/planner.ts';
 import { stableHash } from '../core/shape.ts';
 import { isTrue, withConditions } from '../workloads/conditions.ts';
-import { type DeclaredAccelerator, gangRequest, regionPolicy } from '../workloads/request.ts';
+import { type DeclaredAccelerator, gangRequest, regionPolicy, regionsWithAll } from '../workloads/request.ts';
 import { metSentence, unmetSentence } from './sentence.ts';
 
 /** What the hub knows around a quote when it answers. */
@@ -40,9 +40,12 @@ export interface Answer {
 /** An answer is given once. */
 export const isAnswered = (quote: ComputeQuote): boolean => isTrue(quote.status?.conditions, CONDITION.Answered);
 
-/** When an answered quote is to be deleted, in ms since the epoch. */
+/** When an answered quote is to be deleted, in ms since the epoch: not before its whole time to live is over. */
 export const expiresAt = (quote: ComputeQuote): number =>
-  Date.parse(quote.status?.answeredAt ?? '') + quote.spec.ttlSeconds * 1000;
+  Date.parse(quote.status?.answeredAt ?? '') + FRACTION_MS + quote.spec.ttlSeconds * 1000;
+
+/** Times in a status are cut to whole seconds: the answer may be this much younger than it says. */
+const FRACTION_MS = 999;
 
 /** Answers from the present state, as a training of that demand would be decided now. */
 export function answer(quote: ComputeQuote, context: QuoteContext): Answer {
@@ -144,12 +147,6 @@ function workloadOf(quote: ComputeQuote, context: QuoteContext, request: GangReq
     avoid: [],
     classKey: stableHash([queue, namespace, priority, request, regions]),
   };
-}
-
-/** Regions that hold every Dataset; undefined when none is named. */
-function regionsWithAll(datasets: readonly Dataset[]): string[] | undefined {
-  const [first, ...rest] = datasets.map((dataset) => dataset.spec.locations.map(({ region }) => region));
-  return first?.filter((region) => rest.every((regions) => regions.includes(region)));
 }
 
 /** The API's largest whole number bounds every figure. */

@@ -1,1 +1,1 @@
-export { type QuoteControllerOptions, quoteController } from './controller.ts';
+export { quoteController } from './controller.ts';

@@ -55,11 +55,11 @@ describe('the quote reconciler', () => {
   it('answers once, and deletes the quote when its time is over', async () => {
     const { clock, quotes, calls, reconcile } = setUp();
     quotes.apply(aQuote({ ttlSeconds: 60 }));
-    expect(await reconcile()).toEqual({ requeueAfterMs: 60_050 });
+    expect(await reconcile()).toEqual({ requeueAfterMs: 61_049 });
     expect(isTrue(quotes.get(KEY)?.status?.conditions, CONDITION.Answered)).toBe(true);
     await clock.advance(30_000);
-    expect(await reconcile()).toEqual({ requeueAfterMs: 30_050 });
-    await clock.advance(30_050);
+    expect(await reconcile()).toEqual({ requeueAfterMs: 31_049 });
+    await clock.advance(31_049);
     await reconcile();
     expect(calls).toEqual(['write', 'delete uid-ask']);
   });

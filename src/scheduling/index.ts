@@ -1,3 +1,3 @@
-export { type QueueControllerOptions, queueController } from './queue-controller.ts';
-export { queueView, Scheduler, type SchedulerOptions } from './scheduler.ts';
+export { queueController } from './queue-controller.ts';
+export { Scheduler } from './scheduler.ts';
 export type * from './types.ts';

@@ -120,7 +120,7 @@ function readiness(tree: QuotaTree, { name, stopPolicy }: QueueView, own: Tally)
   if (children.length > 0 && own.admitted + own.pending > 0) {
     return no(
       'ParentHoldsWorkloads',
-      `workloads name it, but it has queues below it and only leaves take workloads: set their spec.queue to one of ${named(children)}.`,
+      `workloads name it, but it has queues below it and only leaves take workloads: suspend them and set their spec.queue to one of ${named(children)}.`,
     );
   }
   const held = tree.heldBy(name);

@@ -10,7 +10,13 @@ import type { GangRequest, Workload } from '../core/model.ts';
 import { stableHash } from '../core/shape.ts';
 import { isTrue } from '../workloads/conditions.ts';
 import { type PodTemplate, templateProblems } from '../workloads/pod-template.ts';
-import { type DeclaredAccelerator, gangRequest, regionPolicy, shapeHashOf } from '../workloads/request.ts';
+import {
+  type DeclaredAccelerator,
+  gangRequest,
+  regionPolicy,
+  regionsWithAll,
+  shapeHashOf,
+} from '../workloads/request.ts';
 import { TRAINER } from './desired.ts';
 
 /** What the hub knows around a training when it judges it. */
@@ -133,11 +139,4 @@ function toWorkload(training: ModelTraining, context: TrainingContext, request: 
     avoid,
     classKey: stableHash([context.queue, metadata.namespace, priority, request, regions, avoid]),
   };
-}
-
-/** Regions that hold every Dataset; undefined when none is named. */
-export function regionsWithAll(datasets: readonly Dataset[]): string[] | undefined {
-  if (datasets.length === 0) return undefined;
-  const [first, ...rest] = datasets.map((dataset) => dataset.spec.locations.map((location) => location.region));
-  return (first ?? []).filter((region) => rest.every((regions) => regions.includes(region)));
 }

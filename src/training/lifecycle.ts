@@ -7,7 +7,6 @@ import {
   type ModelTraining,
   type ModelTrainingSpec,
   type ModelTrainingStatus,
-  PENDING_REASON,
   type TrainingPhase,
 } from '../api/index.ts';
 import { findCondition, isTrue } from '../workloads/conditions.ts';
@@ -219,8 +218,6 @@ export function nextDeadlineMs(training: ModelTraining, nowMs: number): number |
   const future = candidates.filter((ms) => Number.isFinite(ms)).map((ms) => Math.max(0, ms));
   return future.length === 0 ? undefined : Math.min(...future) + 50;
 }
-
-export const backoffReason = PENDING_REASON.Backoff;
 
 export const iso = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 

@@ -48,7 +48,10 @@ export function viewAttempt(sight: AttemptSight): AttemptView {
   const active = sight.members.filter((pod) => pod.phase !== 'Succeeded' && pod.phase !== 'Failed');
   const ready = active.filter((pod) => pod.ready && pod.metadata.deletionTimestamp === undefined).length;
   // The Job's count and the pods come by different watches: the larger is the newer.
-  const succeeded = Math.max(sight.job?.succeeded ?? 0, sight.members.filter((pod) => pod.phase === 'Succeeded').length);
+  const succeeded = Math.max(
+    sight.job?.succeeded ?? 0,
+    sight.members.filter((pod) => pod.phase === 'Succeeded').length,
+  );
   const end = attemptEnd(sight, active);
   return {
     bind: end === undefined ? podsToBind(sight, active) : [],

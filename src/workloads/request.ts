@@ -1,4 +1,4 @@
-import type { AcceleratorRequest, Filtered, Placement, ServingPlacement } from '../api/index.ts';
+import type { AcceleratorRequest, Dataset, Filtered, Placement, ServingPlacement } from '../api/index.ts';
 import type { GangRequest, RegionPolicy } from '../core/model.ts';
 import { cpuMilli, memoryMi } from '../core/quantity.ts';
 import { stableHash } from '../core/shape.ts';
@@ -125,6 +125,13 @@ export function regionPolicy(placement: Placement | ServingPlacement, bounds: Pl
     ...(serving.maxLatencyMs === undefined ? {} : { maxLatencyMs: serving.maxLatencyMs }),
     clientRegions: serving.clientRegions ?? [],
   };
+}
+
+/** Regions that hold every Dataset; undefined when none is named. */
+export function regionsWithAll(datasets: readonly Dataset[]): string[] | undefined {
+  if (datasets.length === 0) return undefined;
+  const [first, ...rest] = datasets.map((dataset) => dataset.spec.locations.map((location) => location.region));
+  return (first ?? []).filter((region) => rest.every((regions) => regions.includes(region)));
 }
 
 /** Equal hashes ask the scheduler for the same thing. */

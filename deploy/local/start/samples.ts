@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { KubeClient } from '../../../src/kube/client.ts';
-import { type KubeObject, type Resource, resourcePath } from '../../../src/kube/resource.ts';
+import type { KubeObject, Resource } from '../../../src/kube/resource.ts';
 
 /** What a sample must come to, by its annotation; anything without one only has to be accepted. */
 export type Expectation = 'Succeeded' | 'Ready' | 'Unmet' | 'Answered';
@@ -66,8 +66,3 @@ export async function applyObject(client: KubeClient, object: KubeObject): Promi
     fieldValidation: 'Strict',
   });
 }
-
-export const pathOf = (object: KubeObject): string => {
-  const { name, namespace } = object.metadata;
-  return resourcePath(resourceOfObject(object), { name, ...(namespace === undefined ? {} : { namespace }) });
-};
