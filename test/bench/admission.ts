@@ -18,7 +18,7 @@ import { Store } from '../../src/kube/store.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { noopLogger } from '../../src/runtime/logger.ts';
 import { noopMetrics } from '../../src/runtime/metrics.ts';
-import { applyAll, clientOf, namespace, queue, setUpCentre } from '../support/hub.ts';
+import { applyAll, namespace, queue, setUpCentre } from '../support/hub.ts';
 
 type Training = ModelTraining & KubeObject;
 
