@@ -18,7 +18,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 180_000,
           fileParallelism: false,
-          globalSetup: ['test/support/build-operator.ts'],
+          globalSetup: ['test/support/prepare.ts'],
         },
       },
     ],

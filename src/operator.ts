@@ -22,7 +22,7 @@ import type { Controller } from './runtime/controller.ts';
 import type { Logger } from './runtime/logger.ts';
 import { Manager, type Runnable } from './runtime/manager.ts';
 import { queueController, Scheduler } from './scheduling/index.ts';
-import { dryRun } from './training/dispatch.ts';
+import { servingController } from './serving/index.ts';
 import { trainingController } from './training/index.ts';
 import { HonourCheck } from './workloads/honour.ts';
 import { MemberNamespaces } from './workloads/namespaces.ts';
@@ -121,7 +121,7 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     hubId,
     namespaces,
     tombstones,
-    honour: new HonourCheck(members, namespaces, dryRun),
+    honour: new HonourCheck(members, namespaces),
     settings: {
       bindTimeoutMs: config.bindTimeoutSeconds * 1000,
       nodeLostMs: config.nodeLostSeconds * 1000,
@@ -135,6 +135,7 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     datasetController(shared),
     quoteController({ ...shared, namespaces, ready }),
     trainingController(workload),
+    servingController(workload),
   ];
   const known = (uid: string): boolean =>
     [...hub.trainings.list(), ...hub.servings.list()].some((object) => object.metadata.uid === uid);

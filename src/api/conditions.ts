@@ -65,6 +65,9 @@ export const END_REASON = {
   SpecChanged: 'SpecChanged',
   QueueHeld: 'QueueHeld',
   DispatchRefused: 'DispatchRefused',
-  Deleted: 'Deleted',
+  /** A replica that is no longer wanted. */
+  ScaledDown: 'ScaledDown',
+  /** A replica of an older template gives its place to one of the present. */
+  RolledOut: 'RolledOut',
 } as const;
 export type EndReason = (typeof END_REASON)[keyof typeof END_REASON];

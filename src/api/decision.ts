@@ -100,3 +100,12 @@ export const placementStatus = z
   })
   .meta({ description: 'Where it runs and why, for people; status.admission is the truth.' });
 export type PlacementStatus = z.output<typeof placementStatus>;
+
+export const avoidedNode = z.object({
+  cluster: z.string().max(63).meta({ description: 'RegionalCluster of the node.' }),
+  node: z.string().max(253).meta({ description: 'Node that is avoided.' }),
+  reason: z.string().max(64).meta({ description: 'NodeLost or BindConflict.' }),
+  bootId: z.string().max(64).optional().meta({ description: 'Avoided until the boot id differs from this.' }),
+  until: time('Avoided until then.').optional(),
+});
+export type AvoidedNode = z.output<typeof avoidedNode>;

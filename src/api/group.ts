@@ -17,6 +17,8 @@ export const LABEL = {
   attempt: `${GROUP}/attempt`,
   /** ordinal of a serving replica, decimal. */
   replica: `${GROUP}/replica`,
+  /** `leader` or `worker`, where the pods of a serving replica have two templates. */
+  role: `${GROUP}/role`,
   /** hash of the pod template a serving replica was made from. */
   revision: `${GROUP}/revision`,
   /** on a hub namespace: its tenant (default: the namespace's name). */

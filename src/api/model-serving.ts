@@ -12,7 +12,7 @@ import {
   time,
   usage,
 } from './common.ts';
-import { placementStatus, replicaAdmission } from './decision.ts';
+import { avoidedNode, placementStatus, replicaAdmission } from './decision.ts';
 import type { CustomResource, KindDefinition } from './kind.ts';
 import { immutable, mutableWhileSuspended, workloadNameRule } from './kind.ts';
 import { MODEL_CLASSES } from './model-training.ts';
@@ -116,7 +116,6 @@ export const SERVING_PHASES = [
   'Updating',
   'ScaledToZero',
   'Suspended',
-  'Failed',
 ] as const;
 export type ServingPhase = (typeof SERVING_PHASES)[number];
 
@@ -158,15 +157,7 @@ export const modelServingStatus = z
         'x-kubernetes-list-map-keys': ['replica'],
       }),
     avoid: z
-      .array(
-        z.object({
-          cluster: z.string().max(63).meta({ description: 'RegionalCluster of the node.' }),
-          node: z.string().max(253).meta({ description: 'Node that is avoided.' }),
-          reason: z.enum(['NodeLost', 'BindConflict']).meta({ description: 'NodeLost or BindConflict.' }),
-          bootId: z.string().max(64).optional().meta({ description: 'Avoided until the boot id differs from this.' }),
-          until: time('Avoided until then.').optional(),
-        }),
-      )
+      .array(avoidedNode)
       .max(16)
       .optional()
       .meta({ description: 'Nodes that are not used again for now.', 'x-kubernetes-list-type': 'atomic' }),

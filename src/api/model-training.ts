@@ -13,7 +13,7 @@ import {
   time,
   usage,
 } from './common.ts';
-import { admission, placementStatus } from './decision.ts';
+import { admission, avoidedNode, placementStatus } from './decision.ts';
 import type { CustomResource, KindDefinition } from './kind.ts';
 import { immutable, immutableOptional, mutableWhileSuspended, workloadNameRule } from './kind.ts';
 import { placement } from './placement.ts';
@@ -234,15 +234,6 @@ const attemptRecord = z.object({
   gpuSeconds: int('Accelerator-seconds held.'),
 });
 export type AttemptRecord = z.output<typeof attemptRecord>;
-
-const avoidedNode = z.object({
-  cluster: z.string().max(63).meta({ description: 'RegionalCluster of the node.' }),
-  node: z.string().max(253).meta({ description: 'Node that is avoided.' }),
-  reason: z.string().max(64).meta({ description: 'NodeLost or BindConflict.' }),
-  bootId: z.string().max(64).optional().meta({ description: 'Avoided until the boot id differs from this.' }),
-  until: time('Avoided until then.').optional(),
-});
-export type AvoidedNode = z.output<typeof avoidedNode>;
 
 export const TRAINING_PHASES = [
   'Pending',

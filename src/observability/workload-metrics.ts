@@ -8,6 +8,7 @@ import {
   TRAINING_PHASES,
   type Usage,
 } from '../api/index.ts';
+import { assignmentSummary } from '../core/assignment.ts';
 import { type EnergyFacts, estimate, type Holding, holdingOf } from '../energy/index.ts';
 import { boardsPerNode, energyFacts, type HubStores } from '../hub/index.ts';
 import type { MemberSource } from '../regions/index.ts';
@@ -108,10 +109,10 @@ export class WorkloadMetrics {
     const perReplica = (admissions[0]?.gpusPerNode ?? spec.accelerators[0]?.countPerNode ?? 0) * spec.nodesPerReplica;
     this.#requested.set(id, perReplica * spec.replicas);
     this.#bound.set(id, perReplica * admissions.length);
-    const nodes = status?.placement?.nodes;
-    const held = admissions.flatMap(
-      (admission) => this.#held(admission, spec.nodesPerReplica, nodes, status?.usage) ?? [],
-    );
+    const held = admissions.flatMap((admission) => {
+      const { first } = assignmentSummary(admission.assignment);
+      return this.#held(admission, spec.nodesPerReplica, first, status?.usage) ?? [];
+    });
     this.#used(id, status?.usage, held);
   }
 

@@ -46,7 +46,7 @@ export function memberJob(training: ModelTraining, admission: Admission, place: 
     template,
     main: trainerContainer(training, admission, place, template),
     resourceName: admission.resourceName,
-    node: trainer.numNodes === 1 ? decodeAssignment(admission.assignment)[0] : undefined,
+    nodes: trainer.numNodes === 1 ? decodeAssignment(admission.assignment) : undefined,
     spec: {
       restartPolicy: 'Never',
       subdomain: name,

@@ -1,6 +1,5 @@
 import {
   type AttemptRecord,
-  type AvoidedNode,
   CONDITION,
   END_REASON,
   type EndReason,
@@ -10,7 +9,8 @@ import {
   type TrainingPhase,
 } from '../api/index.ts';
 import { findCondition, isTrue } from '../workloads/conditions.ts';
-import type { AttemptEnd } from './observe.ts';
+import type { RunEnd } from '../workloads/run-end.ts';
+import { secondsBetween } from '../workloads/times.ts';
 
 export type RestartBudget = 'infra' | 'application' | 'free';
 
@@ -61,11 +61,10 @@ export const keepsJob = (reason: EndReason): boolean =>
   reason === END_REASON.Succeeded || reason === END_REASON.AppFailed || reason === END_REASON.PodLost;
 
 const MAX_ATTEMPT_RECORDS = 10;
-const MAX_AVOIDED = 16;
 
 export function attemptRecord(
   training: ModelTraining,
-  end: Pick<AttemptEnd, 'reason' | 'message'>,
+  end: Pick<RunEnd, 'reason' | 'message'>,
   now: string,
 ): AttemptRecord {
   const status = training.status ?? {};
@@ -91,27 +90,6 @@ export const runningSince = (status: ModelTrainingStatus): string | undefined =>
 
 export const appendAttempt = (status: ModelTrainingStatus, record: AttemptRecord): AttemptRecord[] =>
   [...(status.attempts ?? []), record].slice(-MAX_ATTEMPT_RECORDS);
-
-/** Nodes to keep away from: lost ones until they booted anew, refusing ones for a while. */
-export function avoidAfter(
-  status: ModelTrainingStatus,
-  end: AttemptEnd,
-  nowMs: number,
-  avoidMs: number,
-): AvoidedNode[] {
-  const cluster = status.admission?.cluster ?? '';
-  const kept = (status.avoid ?? []).filter((entry) => entry.until === undefined || Date.parse(entry.until) > nowMs);
-  const added = end.avoid.map((entry) => ({
-    cluster,
-    node: entry.node,
-    reason: entry.reason,
-    ...(entry.bootId === undefined ? { until: iso(nowMs + avoidMs) } : { bootId: entry.bootId }),
-  }));
-  const fresh = kept.filter(
-    (entry) => !added.some((other) => other.cluster === entry.cluster && other.node === entry.node),
-  );
-  return [...fresh, ...added].slice(-MAX_AVOIDED);
-}
 
 /** The one word for people; a pure function of what was asked and what is so. */
 export function phaseOf(
@@ -217,12 +195,4 @@ export function nextDeadlineMs(training: ModelTraining, nowMs: number): number |
   if (expiry !== undefined) candidates.push(expiry - nowMs);
   const future = candidates.filter((ms) => Number.isFinite(ms)).map((ms) => Math.max(0, ms));
   return future.length === 0 ? undefined : Math.min(...future) + 50;
-}
-
-export const iso = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
-
-/** Whole seconds from one time to another; 0 where the first is unknown or later. */
-export function secondsBetween(from: string | undefined, to: string): number {
-  if (from === undefined) return 0;
-  return Math.max(0, Math.round((Date.parse(to) - Date.parse(from)) / 1000));
 }

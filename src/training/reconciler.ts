@@ -26,35 +26,30 @@ import type { KubeClient } from '../kube/client.ts';
 import { isConflict, isNotFound, isUnreachable } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { addFinalizer, removeFinalizer } from '../kube/finalizers.ts';
-import { JOBS, objectKey } from '../kube/resource.ts';
+import { JOBS } from '../kube/resource.ts';
 import type { StatusWriter } from '../kube/status-writer.ts';
 import { type Member, type MemberJob, type MemberPod, type MemberRegistry, runKey } from '../regions/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ReconcileResult } from '../runtime/controller.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Binder, BindResult, Scheduler } from '../scheduling/index.ts';
+import { stillAvoided } from '../workloads/avoid.ts';
 import { type ConditionValue, findCondition, isTrue } from '../workloads/conditions.ts';
-import { type HonourCheck, NOT_CHECKED } from '../workloads/honour.ts';
+import { dispatchRefused, type HonourCheck, honouredNow } from '../workloads/honour.ts';
+import { deleteOwned, forceDeleteOnLostNodes, podsLeft } from '../workloads/member-objects.ts';
 import type { MemberNamespaces } from '../workloads/namespaces.ts';
+import type { RunEnd } from '../workloads/run-end.ts';
+import type { RunSettings } from '../workloads/settings.ts';
+import { iso } from '../workloads/times.ts';
+import type { Tombstones } from '../workloads/tombstones.ts';
 import { Stopwatches } from '../workloads/watches.ts';
 import { renderForCheck } from './check.ts';
 import { jobName, type RunPlace } from './desired.ts';
-import { bindPods, createAttempt, deleteJob, forceDelete, podsLeft } from './dispatch.ts';
+import { bindPods, createAttempt } from './dispatch.ts';
 import { type Evaluation, evaluate, isFinished, type TrainingContext } from './evaluate.ts';
-import { expiresAt, iso, nextDeadlineMs, passedDeadline } from './lifecycle.ts';
-import { type AttemptEnd, type AttemptView, viewAttempt } from './observe.ts';
+import { expiresAt, nextDeadlineMs, passedDeadline } from './lifecycle.ts';
+import { type AttemptView, viewAttempt } from './observe.ts';
 import { admittedStatus, deriveStatus, type Sight } from './status.ts';
-
-export interface TrainingSettings {
-  /** A pod free to be scheduled but not bound for so long ends the attempt as BindConflict. */
-  readonly bindTimeoutMs: number;
-  /** A node not ready for so long is lost. */
-  readonly nodeLostMs: number;
-  /** A node that refused a pod is avoided for so long. */
-  readonly avoidMs: number;
-  /** Decide only: admissions are written, member objects are not made. */
-  readonly rehearse: boolean;
-}
 
 export interface TrainingDeps {
   readonly hubId: string;
@@ -66,8 +61,8 @@ export interface TrainingDeps {
   readonly status: StatusWriter;
   readonly events: EventRecorder;
   readonly honour: HonourCheck;
-  readonly tombstones: { bury(uid: string, cluster: string, description: string): Promise<void> };
-  readonly settings: TrainingSettings;
+  readonly tombstones: Pick<Tombstones, 'bury'>;
+  readonly settings: RunSettings;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly enqueue: (key: string) => void;
@@ -203,15 +198,11 @@ export class TrainingReconciler implements Binder {
 
   /** Drops nodes from the avoid list that booted anew or whose time is over. */
   #freshAvoid(status: ModelTrainingStatus): ModelTrainingStatus {
-    if (status.avoid === undefined) return status;
-    const now = this.#deps.clock.now();
-    const kept = status.avoid.filter((entry) => {
-      if (entry.until !== undefined) return Date.parse(entry.until) > now;
-      const node = this.#deps.members.get(entry.cluster)?.nodes.get(entry.node);
-      return node === undefined || node.bootId === entry.bootId;
-    });
-    if (kept.length === status.avoid.length) return status;
-    const { avoid: _old, ...rest } = status;
+    const { avoid, ...rest } = status;
+    if (avoid === undefined) return status;
+    const { members, clock } = this.#deps;
+    const kept = stillAvoided(avoid, clock.now(), (cluster, node) => members.get(cluster)?.nodes.get(node)?.bootId);
+    if (kept.length === avoid.length) return status;
     return kept.length === 0 ? rest : { ...rest, avoid: kept };
   }
 
@@ -234,30 +225,11 @@ export class TrainingReconciler implements Binder {
     };
   }
 
-  async #honoured(training: ModelTraining, evaluation: Evaluation): Promise<ConditionValue> {
-    const say = (status: ConditionValue['status'], reason: string, message: string): ConditionValue => ({
-      type: CONDITION.SpecHonoured,
-      status,
-      reason,
-      message: message.slice(0, 4096),
-    });
-    if (evaluation.problems.length > 0) return say('False', 'FieldRefused', evaluation.problems.join(' '));
-    if (honouredNow(training)) return say('True', 'Honoured', '');
-    const said = findCondition(training.status?.conditions, CONDITION.SpecHonoured);
-    if (
-      said?.status === 'False' &&
-      said.reason === 'DispatchRefused' &&
-      said.observedGeneration === training.metadata.generation
-    ) {
-      return say('False', said.reason, said.message);
-    }
-    const sentence = await this.#deps.honour.check(training.metadata.namespace ?? '', (resourceName) =>
-      renderForCheck(training, evaluation, this.#deps.hubId, resourceName, declaredAccelerators(this.#deps.hub)),
-    );
-    if (sentence === NOT_CHECKED)
-      return say('Unknown', 'NotChecked', 'no region that answers can check the pod template yet');
-    if (sentence !== undefined) return say('False', 'PodTemplateInvalid', sentence);
-    return say('True', 'Honoured', 'every field of the spec is understood and obeyed');
+  #honoured(training: ModelTraining, evaluation: Evaluation): Promise<ConditionValue> {
+    const { honour, hubId, hub } = this.#deps;
+    return honour.condition(training, evaluation.problems, (cluster) => [
+      renderForCheck(training, evaluation, hubId, cluster, declaredAccelerators(hub)),
+    ]);
   }
 
   /** Acts on the present attempt, from an admission that was seen in the watch, and says what became of it. */
@@ -327,9 +299,9 @@ export class TrainingReconciler implements Binder {
   }
 
   /** Ends that do not come from the member: what the user or the queue wants, and the clock. */
-  #forcedEnd(training: ModelTraining, evaluation: Evaluation, placed: boolean): AttemptEnd | undefined {
+  #forcedEnd(training: ModelTraining, evaluation: Evaluation, placed: boolean): RunEnd | undefined {
     const { spec, status } = training;
-    const end = (reason: AttemptEnd['reason'], message: string): AttemptEnd => ({ reason, message, avoid: [] });
+    const end = (reason: RunEnd['reason'], message: string): RunEnd => ({ reason, message, avoid: [] });
     if (spec.suspend) return end(END_REASON.Suspended, 'spec.suspend is true');
     const deadline = passedDeadline(training, iso(this.#deps.clock.now()));
     if (deadline !== undefined) return end(deadline.reason, deadline.message);
@@ -354,10 +326,10 @@ export class TrainingReconciler implements Binder {
     const { metadata } = training;
     const admission = training.status?.admission;
     if (admission === undefined) return { placed: false, gone: false };
-    const refused = (reason: string, message: string): AttemptResult => ({
+    const refused = (message: string): AttemptResult => ({
       placed: false,
       gone: false,
-      honoured: { type: CONDITION.SpecHonoured, status: 'False', reason, message: message.slice(0, 4096) },
+      honoured: dispatchRefused(message),
       end: { reason: END_REASON.DispatchRefused, message, avoid: [] },
     });
     if (this.#deps.settings.rehearse) return { placed: false, gone: false };
@@ -367,12 +339,12 @@ export class TrainingReconciler implements Binder {
     }
     try {
       const made = await createAttempt(member.client, training, admission, this.#place(training, member));
-      if (made.result === 'taken') return refused('DispatchRefused', made.message);
+      if (made.result === 'taken') return refused(made.message);
       return { placed: true, gone: false };
     } catch (error) {
       if (isUnreachable(error)) throw error;
       const { status = 0, message } = error as { status?: number; message: string };
-      if (status >= 400 && status < 500 && status !== 409 && status !== 429) return refused('DispatchRefused', message);
+      if (status >= 400 && status < 500 && status !== 409 && status !== 429) return refused(message);
       throw error;
     }
   }
@@ -438,15 +410,9 @@ export class TrainingReconciler implements Binder {
 
   async #removed(member: Member, namespace: string, name: string, uid: string, attempt: number): Promise<boolean> {
     if (attempt === 0) return true;
-    const jobGone = await deleteJob(member.client, namespace, jobName(name, attempt), uid);
-    await Promise.all(
-      member.pods
-        .byIndex('workload', uid)
-        .filter((pod) => pod.nodeName !== undefined && member.nodes.get(pod.nodeName)?.ready !== true)
-        .map((pod) => forceDelete(member.client, namespace, pod.metadata.name, pod.metadata.uid)),
-    );
-    if (!jobGone) return false;
-    return (await podsLeft(member.client, namespace, uid)).length === 0;
+    const jobGone = await deleteOwned(member.client, JOBS, namespace, jobName(name, attempt), uid);
+    await forceDeleteOnLostNodes(member, uid);
+    return jobGone && (await podsLeft(member.client, namespace, uid)) === 0;
   }
 
   /** Deletes a finished training when its time to live is over. */
@@ -487,7 +453,8 @@ export class TrainingReconciler implements Binder {
       return void (await release());
     }
     if (metadata.annotations?.[ANNOTATION.abandon] === 'true') {
-      await this.#deps.tombstones.bury(metadata.uid ?? '', cluster, `ModelTraining ${objectKey(training)}`);
+      const { uid = '', namespace = '', name } = metadata;
+      await this.#deps.tombstones.bury({ uid, cluster, kind: 'ModelTraining', namespace, name });
       return void (await release());
     }
     this.#deps.events.event(
@@ -530,7 +497,7 @@ interface AttemptResult {
   readonly placed: boolean;
   readonly gone: boolean;
   readonly view?: AttemptView | undefined;
-  readonly end?: AttemptEnd | undefined;
+  readonly end?: RunEnd | undefined;
   readonly job?: Sight['job'];
   readonly meter?: Sight['meter'];
   readonly honoured?: ConditionValue;
@@ -544,12 +511,6 @@ const waitFor = (unreachable: string): AttemptResult => ({
   unreachable,
   requeueAfterMs: UNREACHABLE_RETRY_MS,
 });
-
-/** SpecHonoured is True for the present generation, so that the check need not be made again. */
-function honouredNow(training: ModelTraining): boolean {
-  const said = findCondition(training.status?.conditions, CONDITION.SpecHonoured);
-  return said?.status === 'True' && said.observedGeneration === training.metadata.generation;
-}
 
 async function jobExists(client: KubeClient, namespace: string, name: string): Promise<boolean> {
   try {

@@ -18,19 +18,13 @@ import {
   type Holding,
   kWhText,
 } from '../energy/index.ts';
+import { avoidAfter } from '../workloads/avoid.ts';
 import { type ConditionValue, isTrue, withConditions } from '../workloads/conditions.ts';
+import type { RunEnd } from '../workloads/run-end.ts';
+import { iso, secondsBetween } from '../workloads/times.ts';
 import type { Evaluation } from './evaluate.ts';
-import {
-  afterEnd,
-  appendAttempt,
-  attemptRecord,
-  avoidAfter,
-  iso,
-  keepsJob,
-  secondsBetween,
-  withPhase,
-} from './lifecycle.ts';
-import type { AttemptEnd, AttemptView } from './observe.ts';
+import { afterEnd, appendAttempt, attemptRecord, keepsJob, withPhase } from './lifecycle.ts';
+import type { AttemptView } from './observe.ts';
 
 /** The energy of what is held, and whether it is time to write it. */
 export interface Meter {
@@ -50,7 +44,7 @@ export interface Sight {
   /** The member objects exist (seen or just created). */
   readonly placed: boolean;
   /** The attempt ends for this reason. */
-  readonly end?: AttemptEnd | undefined;
+  readonly end?: RunEnd | undefined;
   /** An ending attempt's Job and pods are confirmed gone. */
   readonly gone: boolean;
   readonly job?: { name: string; ready: number; succeeded: number; failed: number; active: number } | undefined;
@@ -202,11 +196,11 @@ function attemptConditions(training: ModelTraining, status: ModelTrainingStatus,
 function endAttempt(
   training: ModelTraining,
   status: ModelTrainingStatus,
-  end: AttemptEnd,
+  end: RunEnd,
   sight: Sight,
   now: string,
 ): ModelTrainingStatus {
-  const avoided = avoidAfter(status, end, sight.nowMs, sight.avoidMs);
+  const avoided = avoidAfter(status.avoid, status.admission?.cluster ?? '', end, sight.nowMs, sight.avoidMs);
   const next = { ...status, ...(avoided.length > 0 ? { avoid: avoided } : {}) };
   const after = afterEnd(training.spec, status, end.reason);
   // Job and pods end by themselves, and there is no next attempt: keep them for their logs.
@@ -222,7 +216,7 @@ function closeAttempt(
   sight: Sight,
   now: string,
 ): ModelTrainingStatus {
-  const reason = end.reason as AttemptEnd['reason'];
+  const reason = end.reason as RunEnd['reason'];
   const after = afterEnd(training.spec, status, reason);
   const metered = withUsage(training, status, { ...sight, closing: true }, now);
   const { admission: _a, ending: _e, jobsStatus: _j, ...rest } = metered;

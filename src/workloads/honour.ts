@@ -1,14 +1,34 @@
-import { LABEL } from '../api/index.ts';
+import { CONDITION, type Condition, LABEL } from '../api/index.ts';
 import { stableHash } from '../core/shape.ts';
-import type { KubeClient } from '../kube/client.ts';
 import { isUnreachable } from '../kube/errors.ts';
-import type { MemberSource } from '../regions/index.ts';
+import type { Member, MemberSource } from '../regions/index.ts';
+import { type ConditionValue, findCondition } from './conditions.ts';
+import { dryRun } from './member-objects.ts';
 import type { MemberNamespaces } from './namespaces.ts';
 
 /** No region could be asked. */
-export const NOT_CHECKED = Symbol('not checked');
+const NOT_CHECKED = Symbol('not checked');
 
-type DryRun = (client: KubeClient, namespace: string, body: object) => Promise<string | undefined>;
+interface Checked {
+  readonly metadata: { readonly namespace?: string; readonly generation?: number };
+  readonly status?: { readonly conditions?: readonly Condition[] | undefined };
+}
+
+const say = (status: ConditionValue['status'], reason: string, message: string): ConditionValue => ({
+  type: CONDITION.SpecHonoured,
+  status,
+  reason,
+  message: message.slice(0, 4096),
+});
+
+/** SpecHonoured is True for the present generation, so that the check need not be made again. */
+export function honouredNow({ metadata, status }: Checked): boolean {
+  const said = findCondition(status?.conditions, CONDITION.SpecHonoured);
+  return said?.status === 'True' && said.observedGeneration === metadata.generation;
+}
+
+/** The member's API server refused the objects; that stands until the spec changes. */
+export const dispatchRefused = (message: string): ConditionValue => say('False', 'DispatchRefused', message);
 
 /**
  * Asks a member's API server whether it would take a workload's objects, every field of them (dry run, strict).
@@ -17,35 +37,63 @@ type DryRun = (client: KubeClient, namespace: string, body: object) => Promise<s
 export class HonourCheck {
   readonly #members: MemberSource;
   readonly #namespaces: MemberNamespaces;
-  readonly #dryRun: DryRun;
   /** Templates that were accepted; refused ones are asked again, the sentence names the object. */
   readonly #accepted = new Set<string>();
 
-  constructor(members: MemberSource, namespaces: MemberNamespaces, dryRun: DryRun) {
+  constructor(members: MemberSource, namespaces: MemberNamespaces) {
     this.#members = members;
     this.#namespaces = namespaces;
-    this.#dryRun = dryRun;
+  }
+
+  /**
+   * Condition SpecHonoured of a workload. Asks a member only where the present generation was not accepted yet.
+   * @param problems what the hub itself cannot obey, each a sentence
+   * @param render the member objects as some cluster would get them
+   */
+  async condition(
+    object: Checked,
+    problems: readonly string[],
+    render: (cluster: string) => readonly object[],
+  ): Promise<ConditionValue> {
+    if (problems.length > 0) return say('False', 'FieldRefused', problems.join(' '));
+    if (honouredNow(object)) return say('True', 'Honoured', '');
+    const { metadata, status } = object;
+    const said = findCondition(status?.conditions, CONDITION.SpecHonoured);
+    const stands = said?.status === 'False' && said.observedGeneration === metadata.generation;
+    if (stands && said.reason === 'DispatchRefused') return say('False', said.reason, said.message);
+    const sentence = await this.#check(metadata.namespace ?? '', render);
+    if (sentence === NOT_CHECKED)
+      return say('Unknown', 'NotChecked', 'no region that answers can check the pod template yet');
+    if (sentence !== undefined) return say('False', 'PodTemplateInvalid', sentence);
+    return say('True', 'Honoured', 'every field of the spec is understood and obeyed');
   }
 
   /** @returns undefined when accepted, the server's sentence when refused, NOT_CHECKED when no region could say */
-  async check(
+  async #check(
     namespace: string,
-    render: (cluster: string) => object,
+    render: (cluster: string) => readonly object[],
   ): Promise<string | undefined | typeof NOT_CHECKED> {
     for (const member of this.#members.list()) {
       if (member.unusable() !== undefined || !(await this.#namespaces.ensure(member, namespace))) continue;
-      const body = render(member.name);
-      const key = stableHash([member.name, namespace, anonymous(body)]);
-      if (this.#accepted.has(key)) return undefined;
       try {
-        const sentence = await this.#dryRun(member.client, namespace, body);
-        if (sentence === undefined) this.#remember(key);
-        return sentence;
+        for (const body of render(member.name)) {
+          const sentence = await this.#ask(member, namespace, body);
+          if (sentence !== undefined) return sentence;
+        }
+        return undefined;
       } catch (error) {
         if (!isUnreachable(error)) throw error;
       }
     }
     return NOT_CHECKED;
+  }
+
+  async #ask(member: Member, namespace: string, body: object): Promise<string | undefined> {
+    const key = stableHash([member.name, namespace, anonymous(body)]);
+    if (this.#accepted.has(key)) return undefined;
+    const sentence = await dryRun(member.client, namespace, body);
+    if (sentence === undefined) this.#remember(key);
+    return sentence;
   }
 
   #remember(key: string): void {

@@ -16,23 +16,27 @@ export interface RunIdentity {
   readonly shapeHash: string;
 }
 
-export function runLabels(run: RunIdentity): Record<string, string> {
-  return {
-    [LABEL.managedBy]: MANAGED_BY,
-    [LABEL.kind]: run.kind,
-    [LABEL.workload]: run.name,
-    [LABEL.workloadUid]: run.uid,
-    [LABEL.attempt]: String(run.attempt),
-  };
-}
+export const workloadLabels = (of: Pick<RunIdentity, 'kind' | 'name' | 'uid'>): Record<string, string> => ({
+  [LABEL.managedBy]: MANAGED_BY,
+  [LABEL.kind]: of.kind,
+  [LABEL.workload]: of.name,
+  [LABEL.workloadUid]: of.uid,
+});
 
-export function runAnnotations(run: RunIdentity): Record<string, string> {
-  return {
-    [ANNOTATION.hubId]: run.hubId,
-    [ANNOTATION.epoch]: String(run.epoch),
-    [ANNOTATION.shapeHash]: run.shapeHash,
-  };
-}
+export const runLabels = (run: RunIdentity): Record<string, string> => ({
+  ...workloadLabels(run),
+  [LABEL.attempt]: String(run.attempt),
+});
+
+export const hubAnnotations = (of: Pick<RunIdentity, 'hubId' | 'epoch'>): Record<string, string> => ({
+  [ANNOTATION.hubId]: of.hubId,
+  [ANNOTATION.epoch]: String(of.epoch),
+});
+
+export const runAnnotations = (run: RunIdentity): Record<string, string> => ({
+  ...hubAnnotations(run),
+  [ANNOTATION.shapeHash]: run.shapeHash,
+});
 
 export interface AcceleratorUse {
   /** '' : CPU only. */
@@ -68,17 +72,31 @@ export function mergeEnv(...lists: readonly (readonly EnvVar[] | undefined)[]): 
   return [...merged.values()];
 }
 
-/** Exactly this node, also where its hostname label differs from its name. */
-export const onNode = (node: string) => ({
+/** Only these nodes, also where a hostname label differs from the node's name. A field takes one value, so a term each. */
+const onNodes = (nodes: readonly string[]) => ({
   nodeAffinity: {
     requiredDuringSchedulingIgnoredDuringExecution: {
-      nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: [node] }] }],
+      nodeSelectorTerms: nodes.map((node) => ({
+        matchFields: [{ key: 'metadata.name', operator: 'In', values: [node] }],
+      })),
     },
   },
 });
 
+/** No two pods of this attempt on one node. */
+const apart = (run: RunIdentity) => ({
+  podAntiAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: [
+      {
+        topologyKey: 'kubernetes.io/hostname',
+        labelSelector: { matchLabels: { [LABEL.workloadUid]: run.uid, [LABEL.attempt]: String(run.attempt) } },
+      },
+    ],
+  },
+});
+
 /** Merge patch that names a gated pod's node and lifts the gate, in one write. */
-export const bindPatch = (node: string) => ({ spec: { affinity: onNode(node), schedulingGates: null } });
+export const bindPatch = (node: string) => ({ spec: { affinity: onNodes([node]), schedulingGates: null } });
 
 /**
  * Tolerations every pod of ours has: taints that keep others off accelerator nodes, and a node that stops
@@ -100,8 +118,11 @@ export interface PodOptions {
   /** The container that we fill, merged over the template's container of the same name. */
   readonly main: Container;
   readonly resourceName: string;
-  /** Node of the pod; undefined: born with the gate, named later. */
-  readonly node?: string | undefined;
+  /**
+   * Nodes of the pods that the template makes, one entry a pod: the member's scheduler keeps each pod on them.
+   * undefined: the pods are born with the gate, their nodes are named later.
+   */
+  readonly nodes?: readonly string[] | undefined;
   readonly spec: Record<string, unknown>;
 }
 
@@ -124,7 +145,15 @@ export function renderPod(options: PodOptions): { metadata: object; spec: PodSpe
       tolerations: [...(spec.tolerations ?? []), ...ownTolerations(options.resourceName)],
       priorityClassName: MEMBER_PRIORITY_CLASS,
       automountServiceAccountToken: false,
-      ...(options.node === undefined ? { schedulingGates: [{ name: BIND_GATE }] } : { affinity: onNode(options.node) }),
+      ...(options.nodes === undefined
+        ? { schedulingGates: [{ name: BIND_GATE }] }
+        : { affinity: pinned(run, options.nodes) }),
     },
   };
+}
+
+function pinned(run: RunIdentity, nodes: readonly string[]): object {
+  const distinct = [...new Set(nodes)];
+  // Where each pod has a node of its own, the member's scheduler must not put two on one.
+  return { ...onNodes(distinct), ...(distinct.length > 1 && distinct.length === nodes.length ? apart(run) : {}) };
 }

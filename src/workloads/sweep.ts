@@ -1,10 +1,11 @@
 import { ANNOTATION, LABEL } from '../api/index.ts';
 import { isNotFound } from '../kube/errors.ts';
-import { DEPLOYMENTS, JOBS, type Resource, STATEFUL_SETS } from '../kube/resource.ts';
+import { DEPLOYMENTS, JOBS, type Resource, SERVICES, STATEFUL_SETS } from '../kube/resource.ts';
 import type { Member, MemberMeta, MemberSource } from '../regions/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
+import { deleteOwned } from './member-objects.ts';
 import type { Tombstones } from './tombstones.ts';
 
 const PERIOD_MS = 60_000;
@@ -51,9 +52,10 @@ export class Sweep {
   }
 
   async sweep(): Promise<void> {
-    const graves = new Map((await this.#options.tombstones.list()).map((grave) => [grave.uid, grave]));
+    const all = await this.#options.tombstones.list();
     for (const member of this.#options.members.list()) {
       if (!member.reachable() || !member.synced) continue;
+      const graves = new Map(all.filter(({ cluster }) => cluster === member.name).map((grave) => [grave.uid, grave]));
       const orphans = [...this.#orphans(member)];
       const buried = orphans.filter((orphan) => graves.has(orphan.uid));
       for (const orphan of buried) await remove(member, orphan);
@@ -63,9 +65,11 @@ export class Sweep {
           this.#options.logger.warn('member object of an unknown workload', { ...orphan, cluster: member.name });
       }
       for (const grave of graves.values()) {
-        if (grave.cluster === member.name && !orphans.some((orphan) => orphan.uid === grave.uid)) {
-          await this.#options.tombstones.remove(grave.uid);
-        }
+        if (orphans.some((orphan) => orphan.uid === grave.uid)) continue;
+        // A serving's Service has its own name and is not watched.
+        const { kind, namespace, name, uid } = grave;
+        if (kind === 'ModelServing') await deleteOwned(member.client, SERVICES, namespace, name, uid);
+        await this.#options.tombstones.remove(grave);
       }
     }
   }

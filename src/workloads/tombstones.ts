@@ -12,7 +12,9 @@ interface TombstoneMap extends KubeObject {
 export interface Tombstone {
   readonly uid: string;
   readonly cluster: string;
-  readonly description: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
 }
 
 /**
@@ -28,26 +30,22 @@ export class Tombstones {
     this.#namespace = namespace;
   }
 
-  async bury(uid: string, cluster: string, description: string): Promise<void> {
-    const data = { [uid]: JSON.stringify({ cluster, description }) };
-    await this.#patch(data);
+  async bury(grave: Tombstone): Promise<void> {
+    await this.#patch({ [keyOf(grave)]: JSON.stringify(grave) });
   }
 
   async list(): Promise<Tombstone[]> {
     try {
       const map = await this.#client.get<TombstoneMap>(CONFIG_MAPS, { namespace: this.#namespace, name: NAME });
-      return Object.entries(map.data ?? {}).map(([uid, text]) => ({
-        uid,
-        ...(JSON.parse(text) as Omit<Tombstone, 'uid'>),
-      }));
+      return Object.values(map.data ?? {}).map((text) => JSON.parse(text) as Tombstone);
     } catch (error) {
       if (isNotFound(error)) return [];
       throw error;
     }
   }
 
-  async remove(uid: string): Promise<void> {
-    await this.#patch({ [uid]: null });
+  async remove(grave: Pick<Tombstone, 'uid' | 'cluster'>): Promise<void> {
+    await this.#patch({ [keyOf(grave)]: null });
   }
 
   async #patch(data: Record<string, string | null>): Promise<void> {
@@ -66,6 +64,9 @@ export class Tombstones {
     }
   }
 }
+
+/** A serving may be abandoned in several clusters. */
+const keyOf = ({ uid, cluster }: Pick<Tombstone, 'uid' | 'cluster'>): string => `${uid}.${cluster}`;
 
 const withoutNulls = (data: Record<string, string | null>): Record<string, string> =>
   Object.fromEntries(Object.entries(data).filter((entry): entry is [string, string] => entry[1] !== null));

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rename, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BinaryName, Recipe } from './catalog.ts';
@@ -25,7 +25,8 @@ export async function buildRecipe(
   folder: string,
   onProgress: (line: string) => void,
 ): Promise<void> {
-  const staging = await mkdtemp(join(folder, '.build-'));
+  await removeLeftovers(recipe, folder);
+  const staging = await mkdtemp(join(folder, stagingPrefix(recipe)));
   const started = Date.now();
   const timer = setInterval(() => onProgress(`building ${recipe.name} ... ${minutes(Date.now() - started)}`), 10_000);
   try {
@@ -36,6 +37,15 @@ export async function buildRecipe(
   } finally {
     clearInterval(timer);
     await rm(staging, { recursive: true, force: true });
+  }
+}
+
+const stagingPrefix = (recipe: Recipe): string => `.build-${recipe.name}-`;
+
+/** What a build that was killed left behind; the caller's lock says that no other build of it runs. */
+async function removeLeftovers(recipe: Recipe, folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(stagingPrefix(recipe))) await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 

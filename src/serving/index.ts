@@ -1,0 +1,1 @@
+export { servingController } from './controller.ts';

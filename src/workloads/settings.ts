@@ -1,0 +1,11 @@
+/** How runs in members are judged. */
+export interface RunSettings {
+  /** A pod free to be scheduled but not bound for so long ends the run as BindConflict. */
+  readonly bindTimeoutMs: number;
+  /** A node not ready for so long is lost. */
+  readonly nodeLostMs: number;
+  /** A node that refused a pod is avoided for so long. */
+  readonly avoidMs: number;
+  /** Decide only: admissions are written, member objects are not made. */
+  readonly rehearse: boolean;
+}
