@@ -1,5 +1,5 @@
+#!/usr/bin/env node
 import 'reflect-metadata';
-import { pathToFileURL } from 'node:url';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.ts';
@@ -94,7 +94,7 @@ function fail(code: number, message: string): number {
   return code;
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (import.meta.main) {
   process.on('unhandledRejection', (error) => {
     process.stderr.write(`unhandled rejection: ${error instanceof Error ? error.stack : String(error)}\n`);
     process.exit(1);

@@ -16,7 +16,7 @@ import {
   WorkloadMetrics,
 } from './observability/index.ts';
 import { quoteController } from './quotes/index.ts';
-import { MemberRegistry, regionController } from './regions/index.ts';
+import { type ClusterUsers, MemberRegistry, RegionProtection, regionController } from './regions/index.ts';
 import { systemClock } from './runtime/clock.ts';
 import type { Controller } from './runtime/controller.ts';
 import type { Logger } from './runtime/logger.ts';
@@ -87,6 +87,7 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     hubId,
     hubCredentials: credentials,
     allowFileKubeconfigs: config.allowKubeconfigExec,
+    qps: config.memberQps,
     beforeWrite,
     clock,
     logger,
@@ -129,8 +130,9 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
       rehearse: config.rehearse,
     },
   };
+  const protection = new RegionProtection({ client, events, users: clusterUsers(scheduler, tombstones, ready) });
   const controllers: Controller[] = [
-    regionController({ ...shared, clusters: hub.clusters }),
+    regionController({ ...shared, clusters: hub.clusters, protection }),
     queueController({ ...shared, queues: hub.queues, workloads: [hub.trainings, hub.servings], ready }),
     datasetController(shared),
     quoteController({ ...shared, namespaces, ready }),
@@ -177,6 +179,22 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
       await manager.run(signal);
       loop.stop();
       await Promise.all([client.close(), leaseClient.close()]);
+    },
+  };
+}
+
+/** Whoever holds nodes in a cluster, by what the scheduler was told. */
+function clusterUsers(scheduler: Scheduler, tombstones: Tombstones, ready: () => boolean): ClusterUsers {
+  const holders = (cluster: string) => [...scheduler.holders()].filter((holder) => holder.cluster === cluster);
+  return {
+    names: (cluster) =>
+      ready() ? [...new Set(holders(cluster).map(({ namespace, name }) => `${namespace}/${name}`))] : undefined,
+    abandon: async (cluster) => {
+      // Of a serving's replicas the last attempt stands for all.
+      const inOrder = holders(cluster).sort((a, b) => a.attempt - b.attempt);
+      for (const { uid, attempt, kind, namespace, name } of inOrder) {
+        await tombstones.bury({ uid, attempt, cluster, kind, namespace, name });
+      }
     },
   };
 }

@@ -28,7 +28,13 @@ const settings = z.object({
   createNamespaces: yesNo.describe('Create a workload’s namespace in the member where it is missing.'),
   allowKubeconfigExec: yesNo.describe('Allow commands and file paths in member kubeconfigs.'),
   rehearse: yesNo.describe('Decide and reserve, but create nothing in the members.'),
-  leaseSeconds: seconds(15).describe('Duration of the leader’s lease.'),
+  leaseSeconds: z.coerce
+    .number()
+    .int('must be whole seconds: the Lease object holds no fractions')
+    .positive()
+    .max(86_400)
+    .default(15)
+    .describe('Duration of the leader’s lease, whole seconds.'),
   renewSeconds: seconds(10).describe('The leader gives up when it could not renew for so long.'),
   retrySeconds: seconds(2).describe('Pause between tries to take or renew the lease.'),
   hubQps: z.coerce.number().positive().default(2000).describe('Requests a second to the hub.'),
@@ -69,13 +75,16 @@ export function loadConfig(args: readonly string[], env: Readonly<Record<string,
   return Object.freeze(config);
 }
 
+const isSwitch = (name: string): boolean =>
+  settings.shape[name as keyof typeof settings.shape].safeParse('false').data === false;
+
 function readFlags(args: readonly string[], names: readonly string[]): Record<string, string | undefined> {
   try {
     const options = Object.fromEntries(names.map((name) => [kebab(name), { type: 'string' as const }]));
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values as Record<
-      string,
-      string
-    >;
+    // A yes-or-no flag alone means yes.
+    const switches = new Set(names.filter(isSwitch).map((name) => `--${kebab(name)}`));
+    const given = args.map((arg) => (switches.has(arg) ? `${arg}=true` : arg));
+    return parseArgs({ args: given, options, strict: true, allowPositionals: false }).values as Record<string, string>;
   } catch (error) {
     throw new ConfigError(`${(error as Error).message.split('. ')[0]}; see --help`);
   }

@@ -17,6 +17,7 @@ import { Controller, type ReconcileResult } from '../runtime/controller.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
 import type { MemberConnection } from './member.ts';
+import type { RegionProtection } from './protection.ts';
 import type { MemberRegistry } from './registry.ts';
 import { deriveStatus, type Observed } from './status.ts';
 
@@ -33,6 +34,8 @@ export interface RegionControllerOptions {
   readonly members: MemberRegistry;
   readonly status: Pick<StatusWriter, 'writeObject'>;
   readonly events: Pick<EventRecorder, 'event'>;
+  /** Keeps a cluster that is in use from being deleted. */
+  readonly protection?: RegionProtection;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly metrics: RuntimeMetrics;
@@ -57,8 +60,7 @@ export function regionController(options: RegionControllerOptions): Controller {
     metrics,
   });
   clusters.subscribe((event) => {
-    // Our own status comes back, too: only a change of what is wanted needs an answer.
-    if (event.type === 'updated' && event.old.metadata.generation === event.obj.metadata.generation) return;
+    if (event.type === 'updated' && !isNews(event.old, event.obj)) return;
     if (event.type !== 'deleted') controller.enqueue(event.key);
   });
   members.subscribe({
@@ -72,9 +74,11 @@ export function regionController(options: RegionControllerOptions): Controller {
 }
 
 async function reconcile(key: string, options: RegionControllerOptions): Promise<ReconcileResult> {
-  const { clusters, members, clock, status } = options;
+  const { clusters, members, clock, status, protection } = options;
   const object = clusters.get(key);
   if (object === undefined) return;
+  const deleted = object.metadata.deletionTimestamp !== undefined;
+  if (!deleted) await protection?.hold(RESOURCE, object);
   const member = members.get(key);
   if (member === undefined || member.object.metadata.uid !== object.metadata.uid) return { requeueAfterMs: SOON_MS };
   // A restart of ours, or a new token, is no news of the region.
@@ -89,8 +93,15 @@ async function reconcile(key: string, options: RegionControllerOptions): Promise
     clusters.applyIfCurrent(result.object, object.metadata.resourceVersion);
     tell(object, wanted, options);
   }
-  return { requeueAfterMs: untilNext(nowMs) };
+  const again = deleted ? await protection?.release(RESOURCE, object) : undefined;
+  return { requeueAfterMs: again ?? untilNext(nowMs) };
 }
+
+/** Our own status comes back, too: only what others change needs an answer. A delete is no new generation of its own. */
+const isNews = ({ metadata: a }: RegionalCluster, { metadata: b }: RegionalCluster): boolean =>
+  a.generation !== b.generation ||
+  a.deletionTimestamp !== b.deletionTimestamp ||
+  JSON.stringify(a.annotations) !== JSON.stringify(b.annotations);
 
 function observe(object: RegionalCluster, member: MemberConnection, nowMs: number): Observed {
   const { tariff, timezone } = object.spec.electricity;

@@ -36,6 +36,8 @@ export interface MemberConnectionOptions {
   /** uid of the hub's kube-system namespace. */
   readonly hubId: string;
   readonly timing?: Partial<MemberTiming>;
+  /** Requests a second (default: no limit). */
+  readonly qps?: number;
   readonly beforeWrite?: () => WriteGuardResult;
   readonly logger: Logger;
   readonly clock: Clock;

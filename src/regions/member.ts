@@ -71,13 +71,14 @@ export class MemberConnection implements Member {
     this.#timing = { ...MEMBER_TIMING, ...options.timing };
     this.name = options.object.metadata.name;
     this.#logger = options.logger.child({ cluster: this.name });
-    const { clock, metrics, beforeWrite } = options;
+    const { clock, metrics, qps, beforeWrite } = options;
     const onChange = (healthy: boolean): void => (healthy ? this.#changed() : this.poke());
     this.#cache = new MemberCache({ cluster: this.name, logger: this.#logger, metrics, clock, onChange });
     this.#clients = new MemberClients({
       cluster: this.name,
       clock,
       metrics,
+      ...(qps === undefined ? {} : { qps }),
       ...(beforeWrite === undefined ? {} : { beforeWrite }),
       breaker: {
         maxOpenMs: 10_000,
@@ -168,6 +169,7 @@ export class MemberConnection implements Member {
 
   unusable(): Problem | undefined {
     return (
+      this.#deleting() ??
       this.#specProblem ??
       this.#accessProblem ??
       this.#identityProblem ??
@@ -175,6 +177,12 @@ export class MemberConnection implements Member {
       (this.#setup === undefined ? this.#link.connecting(this.#server) : this.#setup.problem) ??
       this.#notSynced()
     );
+  }
+
+  #deleting(): Problem | undefined {
+    if (this.#object.metadata.deletionTimestamp === undefined) return undefined;
+    const message = 'It is being deleted: what runs there goes on, nothing new is placed.';
+    return { reason: MEMBER_REASON.Deleting, message };
   }
 
   /** What condition Reachable says. */

@@ -1,5 +1,7 @@
 /** Why a member cannot be given new work, and the reasons of RegionalCluster's conditions: closed sets. */
 export const MEMBER_REASON = {
+  /** Its RegionalCluster is being deleted. */
+  Deleting: 'Deleting',
   /** No answer yet since the operator started or the connection changed. */
   Connecting: 'Connecting',
   /** Its API server does not answer. */

@@ -26,6 +26,8 @@ export interface MemberRegistryOptions {
   readonly allowFileKubeconfigs?: boolean;
   /** The hub's own credentials, for `inCluster: true`. */
   readonly hubCredentials?: ClusterCredentials;
+  /** Requests a second to each member (default: no limit). */
+  readonly qps?: number;
   /** Asked before each write to a member. */
   readonly beforeWrite?: () => WriteGuardResult;
   readonly timing?: Partial<MemberTiming>;
@@ -114,7 +116,7 @@ export class MemberRegistry implements MemberSource {
   }
 
   #add(object: RegionalCluster): void {
-    const { hubId, timing, beforeWrite, logger, clock, metrics } = this.#options;
+    const { hubId, timing, qps, beforeWrite, logger, clock, metrics } = this.#options;
     const member: MemberConnection = new MemberConnection({
       object,
       access: this.#access(object),
@@ -123,6 +125,7 @@ export class MemberRegistry implements MemberSource {
       clock,
       metrics,
       ...(timing === undefined ? {} : { timing }),
+      ...(qps === undefined ? {} : { qps }),
       ...(beforeWrite === undefined ? {} : { beforeWrite }),
       onIdentity: () => this.#judge(),
       onChange: () => this.#changed(member),

@@ -237,6 +237,9 @@ export class Scheduler {
     if (binder === undefined) return;
     const holder: Holder = {
       key: workload.key,
+      kind: workload.kind,
+      uid: workload.key.split('/')[0] ?? '',
+      attempt: 0,
       run: `${workload.key}/assumed`,
       namespace: workload.namespace,
       name: workload.name,

@@ -5,6 +5,11 @@ import type { PodUse } from '../regions/index.ts';
 export interface Holder {
   /** Workload.key. */
   readonly key: string;
+  readonly kind: Workload['kind'];
+  /** Of its object. */
+  readonly uid: string;
+  /** 0: assumed, not yet seen in the watch. */
+  readonly attempt: number;
   /** Inventory run key: `<uid>/<attempt>`. */
   readonly run: string;
   readonly namespace: string;

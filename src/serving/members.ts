@@ -44,14 +44,14 @@ export class MemberReplicas {
     let leader: KubeObject | undefined;
     for (const body of replicaObjects(serving, held, { hubId: this.#hubId, region: member.object.spec.region })) {
       const made = await createOnce(client, body);
-      const taken = takenBy({ ...made, kind: (body as KubeObject).kind ?? '' }, cluster, uid);
+      const taken = takenBy(made, cluster, uid);
       if (taken !== undefined) return taken;
       leader ??= made;
     }
     if (serving.spec.nodesPerReplica === 1 || leader === undefined) return undefined;
     const owner = { name: leader.metadata.name, uid: leader.metadata.uid ?? '' };
     const service = await createOnce(client, groupService(serving, held, this.#hubId, owner));
-    return takenBy({ ...service, kind: 'Service' }, cluster, uid);
+    return takenBy(service, cluster, uid);
   }
 
   /** The Service under the serving's name, with the present ports. @returns what has the name */
@@ -63,7 +63,7 @@ export class MemberReplicas {
     const now = this.#clock.monotonic();
     if (seen?.hash === hash && now - seen.atMs < SERVICE_LOOK_MS) return undefined;
     const made = await createOnce(member.client, servingService(serving, this.#hubId, epoch));
-    const taken = takenBy({ ...made, kind: 'Service' }, member.name, uid);
+    const taken = takenBy(made, member.name, uid);
     if (taken !== undefined) return taken;
     await patchPorts(member.client, serving, made as ServiceObject);
     this.#services.set(key, { hash, atMs: now });

@@ -69,6 +69,8 @@ export interface RolloutInput {
   /** Hash of the present templates; undefined: they cannot be obeyed, what runs stays. */
   readonly revision: string | undefined;
   readonly shapeHash: string;
+  /** Why the present spec is refused. */
+  readonly refused?: string | undefined;
   readonly rolling?: number | undefined;
   readonly held: readonly HeldReplica[];
   /** Undefined: the member does not answer. */
@@ -87,7 +89,7 @@ export function rollout(input: RolloutInput): Rollout {
   const ends = new Map<number, RunEnd>();
   const kept = input.held.filter((held) => held.ending === undefined);
   for (const held of kept) {
-    const end = notWanted(held, input) ?? input.view(held)?.end ?? changedBeforeMade(held, input);
+    const end = notWanted(held, input) ?? input.view(held)?.end ?? neverMade(held, input);
     if (end !== undefined) ends.set(held.replica, end);
   }
   const rest = kept.filter((held) => !ends.has(held.replica));
@@ -109,10 +111,12 @@ function notWanted(held: HeldReplica, input: RolloutInput): RunEnd | undefined {
   return endOf(END_REASON.QueueHeld, `queue ${input.drainedBy} has stopPolicy HoldAndDrain`);
 }
 
-/** It was admitted for something else than is asked for now, and nothing of it was made. */
-function changedBeforeMade(held: HeldReplica, input: RolloutInput): RunEnd | undefined {
+/** Nothing of it was made, and nothing will be: it is refused, or was admitted for something else than is asked for now. */
+function neverMade(held: HeldReplica, input: RolloutInput): RunEnd | undefined {
   const view = input.view(held);
-  if (view === undefined || view.revision !== undefined || held.shapeHash === input.shapeHash) return undefined;
+  if (view === undefined || view.revision !== undefined) return undefined;
+  if (input.refused !== undefined) return endOf(END_REASON.DispatchRefused, input.refused);
+  if (held.shapeHash === input.shapeHash) return undefined;
   return endOf(END_REASON.SpecChanged, 'the spec asks for something else than what was admitted');
 }
 

@@ -201,6 +201,7 @@ export class ServingReconciler implements Binder {
       drainedBy: scheduler.drainedBy(held[0]?.queue ?? evaluation.queue),
       revision: honoured.status === 'True' ? evaluation.revision : undefined,
       shapeHash: evaluation.shapeHash,
+      refused: honoured.status === 'False' ? honoured.message : undefined,
       rolling: serving.status?.rollingReplica,
       held,
       view: ({ replica }) => views.get(replica),
@@ -487,6 +488,9 @@ function holderOf({ metadata }: ModelServing, held: HeldReplica) {
   const { uid = '', namespace = '', name } = metadata;
   return {
     key: replicaKey(uid, held.replica),
+    kind: 'ModelServing' as const,
+    uid,
+    attempt: held.attempt,
     run: runKey(uid, held.attempt),
     namespace,
     name,

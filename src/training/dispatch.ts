@@ -22,10 +22,12 @@ export async function createAttempt(
   place: RunPlace,
 ): Promise<{ result: 'created' } | { result: 'taken'; message: string }> {
   const job = await createOnce(client, memberJob(training, admission, place));
-  const message = takenBy(job, admission.cluster, training.metadata.uid ?? '');
-  if (message !== undefined) return { result: 'taken', message };
-  await createOnce(client, memberService(training, admission, place.hubId, job.metadata.uid ?? ''));
-  return { result: 'created' };
+  const uid = training.metadata.uid ?? '';
+  const taken = takenBy(job, admission.cluster, uid);
+  if (taken !== undefined) return { result: 'taken', message: taken };
+  const service = await createOnce(client, memberService(training, admission, place.hubId, job.metadata.uid ?? ''));
+  const message = takenBy(service, admission.cluster, uid);
+  return message === undefined ? { result: 'created' } : { result: 'taken', message };
 }
 
 /** Gives each gated pod its node and lifts the gate. A pod that is gone or already bound is no error. */

@@ -193,6 +193,7 @@ export function nextDeadlineMs(training: ModelTraining, nowMs: number): number |
   if (status.nextAttemptTime !== undefined) candidates.push(Date.parse(status.nextAttemptTime) - nowMs);
   const expiry = expiresAt(training);
   if (expiry !== undefined) candidates.push(expiry - nowMs);
-  const future = candidates.filter((ms) => Number.isFinite(ms)).map((ms) => Math.max(0, ms));
+  // What is past was answered in this look, or waits for something else.
+  const future = candidates.filter((ms) => Number.isFinite(ms) && ms > 0);
   return future.length === 0 ? undefined : Math.min(...future) + 50;
 }

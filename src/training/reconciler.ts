@@ -94,6 +94,9 @@ export class TrainingReconciler implements Binder {
         ...base,
         holder: {
           key: uid,
+          kind: 'ModelTraining',
+          uid,
+          attempt: admission.attempt,
           run: runKey(uid, admission.attempt),
           namespace: metadata.namespace ?? '',
           name: metadata.name,
@@ -118,7 +121,8 @@ export class TrainingReconciler implements Binder {
       !spec.suspend &&
       !isFinished(training) &&
       honouredNow(training) &&
-      !(Date.parse(status?.nextAttemptTime ?? '') > this.#deps.clock.now());
+      !(Date.parse(status?.nextAttemptTime ?? '') > this.#deps.clock.now()) &&
+      overdueOf(training, this.#deps.clock.now()) === undefined;
     this.#deps.scheduler.observe({ ...base, ...(waits ? { pending: evaluation.workload } : {}) });
     return evaluation;
   }
@@ -169,6 +173,7 @@ export class TrainingReconciler implements Binder {
       tenant: tenantOf(this.#deps.hub, training.metadata.namespace ?? ''),
       waiting: answer === undefined ? undefined : { reason: answer.reason, message: answer.message },
       avoidMs: this.#deps.settings.avoidMs,
+      overdue: overdueOf(training, nowMs),
       placed: attempt.placed,
       gone: attempt.gone,
       view: attempt.view,
@@ -400,19 +405,24 @@ export class TrainingReconciler implements Binder {
   }
 
   /** The attempt ends: removes its Job, and confirms with the server that nothing of it is left. */
-  async #remove(training: ModelTraining, member: Member): Promise<AttemptResult> {
-    const { metadata, status } = training;
-    const attempt = status?.admission?.attempt;
-    const namespace = metadata.namespace ?? '';
-    const gone = await this.#removed(member, namespace, metadata.name, metadata.uid ?? '', attempt ?? 0);
+  async #remove({ metadata, status }: ModelTraining, member: Member): Promise<AttemptResult> {
+    const { uid = '', namespace = '', name } = metadata;
+    const attempt = status?.admission?.attempt ?? 0;
+    const jobGone = await deleteOwned(member.client, JOBS, namespace, jobName(name, attempt), uid);
+    await forceDeleteOnLostNodes(member, uid, attempt);
+    const gone = jobGone && (await podsLeft(member.client, namespace, uid, attempt)) === 0;
     return gone ? { placed: true, gone } : { placed: true, gone, requeueAfterMs: REMOVAL_RETRY_MS };
   }
 
-  async #removed(member: Member, namespace: string, name: string, uid: string, attempt: number): Promise<boolean> {
-    if (attempt === 0) return true;
-    const jobGone = await deleteOwned(member.client, JOBS, namespace, jobName(name, attempt), uid);
+  /** Removes the Jobs of all attempts. @returns true when the server confirms that nothing of the training is left */
+  async #removeAll({ metadata, status }: ModelTraining, member: Member): Promise<boolean> {
+    const { uid = '', namespace = '', name } = metadata;
+    // The last one by its name as well: it may be made and not be seen yet.
+    const names = new Set(member.jobs.byIndex('workload', uid).map((job) => job.metadata.name));
+    if (status?.attempt !== undefined) names.add(jobName(name, status.attempt));
+    const gone = await Promise.all([...names].map((job) => deleteOwned(member.client, JOBS, namespace, job, uid)));
     await forceDeleteOnLostNodes(member, uid);
-    return jobGone && (await podsLeft(member.client, namespace, uid)) === 0;
+    return gone.every((well) => well) && (await podsLeft(member.client, namespace, uid)) === 0;
   }
 
   /** Deletes a finished training when its time to live is over. */
@@ -442,13 +452,7 @@ export class TrainingReconciler implements Binder {
     if (cluster === undefined || this.#deps.hub.clusters.get(cluster) === undefined) return void (await release());
     const member = this.#deps.members.get(cluster);
     if (member?.reachable() === true && member.synced) {
-      const gone = await this.#removed(
-        member,
-        metadata.namespace ?? '',
-        metadata.name,
-        metadata.uid ?? '',
-        status?.attempt ?? 0,
-      );
+      const gone = await this.#removeAll(training, member);
       if (!gone) return { requeueAfterMs: REMOVAL_RETRY_MS };
       return void (await release());
     }
@@ -492,6 +496,12 @@ const TELLING: Record<TrainingPhase, ConditionType> = {
   Failed: CONDITION.Failed,
   Cancelled: CONDITION.Admitted,
 };
+
+/** A deadline that passed while it waits; a suspended training waits for its user. */
+function overdueOf(training: ModelTraining, nowMs: number) {
+  if (training.spec.suspend || training.status?.admission !== undefined) return undefined;
+  return passedDeadline(training, iso(nowMs));
+}
 
 interface AttemptResult {
   readonly placed: boolean;

@@ -45,6 +45,15 @@ const condition = (status: ModelTrainingStatus | undefined, type: string) =>
   status?.conditions?.find((entry) => entry.type === type);
 
 describe('deriveStatus', () => {
+  it('fails a training that waited past its deadline and holds nothing', () => {
+    const training = aTraining({ spec: { preRunningDeadlineSeconds: 30 } });
+    const late = { reason: 'PreRunningDeadlineExceeded', message: 'it did not run within 30 s of its creation' };
+    const failed = step(training, { overdue: late });
+    expect(failed.status).toMatchObject({ phase: 'Failed', completionTime: '2026-01-01T00:01:00Z' });
+    expect(condition(failed.status, 'Failed')).toMatchObject({ status: 'True', ...late });
+    expect(condition(failed.status, 'Admitted')).toMatchObject({ status: 'False', reason: 'Finished' });
+  });
+
   it('says why it waits, and rewrites the sentence only when the reason changes', () => {
     const waiting = step(aTraining(), { waiting: { reason: 'InsufficientGPU', message: 'short 8' } });
     expect(waiting.status).toMatchObject({ phase: 'Queued', display: { reason: 'InsufficientGPU' } });

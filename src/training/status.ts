@@ -45,6 +45,8 @@ export interface Sight {
   readonly placed: boolean;
   /** The attempt ends for this reason. */
   readonly end?: RunEnd | undefined;
+  /** A deadline has passed while it holds nothing: it fails without an attempt. */
+  readonly overdue?: { readonly reason: string; readonly message: string } | undefined;
   /** An ending attempt's Job and pods are confirmed gone. */
   readonly gone: boolean;
   readonly job?: { name: string; ready: number; succeeded: number; failed: number; active: number } | undefined;
@@ -151,6 +153,10 @@ export function deriveStatus(training: ModelTraining, sight: Sight): ModelTraini
     next = endAttempt(training, next, sight.end, sight, now);
   }
   if (next.ending !== undefined && sight.gone) next = closeAttempt(training, next, next.ending, sight, now);
+  if (sight.overdue !== undefined && next.admission === undefined) {
+    const failed: ConditionValue = { type: CONDITION.Failed, status: 'True', ...sight.overdue };
+    next = { ...next, completionTime: now, conditions: withConditions(next.conditions, [failed], generation, now) };
+  }
   next.conditions = withConditions(next.conditions, standingConditions(training, next, sight), generation, now);
   next = withPhase(training, next, now);
   if (next.phase === 'Running' && next.startTime === undefined) next.startTime = now;

@@ -27,7 +27,7 @@ export async function createOnce(client: KubeClient, body: object): Promise<Kube
     return await client.create<KubeObject>(resource, { namespace, body });
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
-    return client.get<KubeObject>(resource, { namespace, name });
+    return { ...(await client.get<KubeObject>(resource, { namespace, name })), kind: resource.kind };
   }
 }
 

@@ -6,7 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
 import { deleteOwned } from './member-objects.ts';
-import type { Tombstones } from './tombstones.ts';
+import type { Tombstone, Tombstones } from './tombstones.ts';
 
 const PERIOD_MS = 60_000;
 
@@ -28,6 +28,8 @@ export interface SweepOptions {
  */
 export class Sweep {
   readonly #options: SweepOptions;
+  /** uids of orphans that were told of, by cluster. */
+  readonly #reported = new Map<string, ReadonlySet<string>>();
   readonly #gauge: ReturnType<RuntimeMetrics['gauge']>;
 
   constructor(options: SweepOptions) {
@@ -55,50 +57,70 @@ export class Sweep {
     const all = await this.#options.tombstones.list();
     for (const member of this.#options.members.list()) {
       if (!member.reachable() || !member.synced) continue;
-      const graves = new Map(all.filter(({ cluster }) => cluster === member.name).map((grave) => [grave.uid, grave]));
-      const orphans = [...this.#orphans(member)];
-      const buried = orphans.filter((orphan) => graves.has(orphan.uid));
-      for (const orphan of buried) await remove(member, orphan);
-      this.#gauge.labels({ cluster: member.name }).set(orphans.length - buried.length);
-      for (const orphan of orphans) {
-        if (!graves.has(orphan.uid))
-          this.#options.logger.warn('member object of an unknown workload', { ...orphan, cluster: member.name });
-      }
-      for (const grave of graves.values()) {
-        if (orphans.some((orphan) => orphan.uid === grave.uid)) continue;
-        // A serving's Service has its own name and is not watched.
-        const { kind, namespace, name, uid } = grave;
-        if (kind === 'ModelServing') await deleteOwned(member.client, SERVICES, namespace, name, uid);
-        await this.#options.tombstones.remove(grave);
-      }
+      await this.#sweepMember(
+        member,
+        all.filter(({ cluster }) => cluster === member.name),
+      );
     }
   }
 
-  *#orphans(member: Member): Iterable<Orphan> {
-    for (const job of member.jobs.list()) yield* this.#orphan(JOBS, job);
+  async #sweepMember(member: Member, graves: readonly Tombstone[]): Promise<void> {
+    const { known, tombstones } = this.#options;
+    const graveOf = ({ uid, attempt }: Ours): Tombstone | undefined =>
+      graves.find((grave) => grave.uid === uid && attempt <= (grave.attempt ?? Number.POSITIVE_INFINITY));
+    const ours = [...this.#ours(member)];
+    const buried = ours.filter((object) => graveOf(object) !== undefined);
+    for (const object of buried) await remove(member, object);
+    const orphans = ours.filter((object) => graveOf(object) === undefined && !known(object.uid));
+    this.#gauge.labels({ cluster: member.name }).set(orphans.length);
+    this.#report(member.name, orphans);
+    for (const grave of graves) {
+      if (buried.some(({ uid }) => uid === grave.uid)) continue;
+      const { kind, namespace, name, uid } = grave;
+      // A serving's Service has its own name and is not watched.
+      if (kind === 'ModelServing' && !known(uid)) await deleteOwned(member.client, SERVICES, namespace, name, uid);
+      await tombstones.remove(grave);
+    }
+  }
+
+  /** Each orphan is told of once while it is there. */
+  #report(cluster: string, orphans: readonly Ours[]): void {
+    const reported = this.#reported.get(cluster);
+    for (const orphan of orphans) {
+      if (reported?.has(orphan.objectUid) === true) continue;
+      this.#options.logger.warn('member object of an unknown workload', { ...orphan, cluster });
+    }
+    this.#reported.set(cluster, new Set(orphans.map(({ objectUid }) => objectUid)));
+  }
+
+  *#ours(member: Member): Iterable<Ours> {
+    for (const job of member.jobs.list()) yield* this.#own(JOBS, job);
     for (const replica of member.replicas.list()) {
-      yield* this.#orphan(replica.kind === 'Deployment' ? DEPLOYMENTS : STATEFUL_SETS, replica);
+      yield* this.#own(replica.kind === 'Deployment' ? DEPLOYMENTS : STATEFUL_SETS, replica);
     }
   }
 
-  *#orphan(resource: Resource, object: { readonly metadata: MemberMeta }): Iterable<Orphan> {
+  *#own(resource: Resource, object: { readonly metadata: MemberMeta }): Iterable<Ours> {
     const { labels, annotations, namespace = '', name, uid: objectUid } = object.metadata;
+    if (annotations[ANNOTATION.hubId] !== this.#options.hubId) return;
     const uid = labels[LABEL.workloadUid] ?? '';
-    if (annotations[ANNOTATION.hubId] !== this.#options.hubId || this.#options.known(uid)) return;
-    yield { resource, namespace, name, objectUid, uid };
+    yield { resource, namespace, name, objectUid, uid, attempt: Number(labels[LABEL.attempt] ?? 0) };
   }
 }
 
-interface Orphan {
+/** A member object that this hub made. */
+interface Ours {
   readonly resource: Resource;
   readonly namespace: string;
   readonly name: string;
   readonly objectUid: string;
+  /** Of its workload. */
   readonly uid: string;
+  readonly attempt: number;
 }
 
-async function remove(member: Member, orphan: Orphan): Promise<void> {
-  const { resource, namespace, name, objectUid } = orphan;
+async function remove(member: Member, object: Ours): Promise<void> {
+  const { resource, namespace, name, objectUid } = object;
   try {
     await member.client.delete(resource, { namespace, name, uid: objectUid, propagationPolicy: 'Background' });
   } catch (error) {

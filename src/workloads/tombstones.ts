@@ -12,6 +12,8 @@ interface TombstoneMap extends KubeObject {
 export interface Tombstone {
   readonly uid: string;
   readonly cluster: string;
+  /** Attempts up to this one may be removed, though the workload goes on elsewhere; absent: the workload is gone. */
+  readonly attempt?: number;
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;

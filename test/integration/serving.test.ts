@@ -17,6 +17,7 @@ import {
   clientOf,
   eventually,
   getOrUndefined,
+  namespace,
   queue,
   type RunningOperator,
   regionSpec,
@@ -362,6 +363,7 @@ describe('a ModelServing on real clusters', () => {
   });
 
   it('reports a Service of its name that is not its own', async () => {
+    await applyAll(east, [namespace('team')]);
     await east.create(SERVICES, {
       namespace: 'team',
       body: {

@@ -292,6 +292,13 @@ describe('a ModelTraining on real clusters', () => {
     expect(await getOrUndefined(west, JOBS, 'team', 'brief-1')).toBeUndefined();
   });
 
+  it('fails when it waited longer for its first run than it may', async () => {
+    await applyAll(hub, [training('late', { spec: { preRunningDeadlineSeconds: 2 }, trainer: { numNodes: 7 } })]);
+    const failed = await until('late', 'Failed', phase('Failed'));
+    expect(conditionOf(failed, 'Failed')?.reason).toBe('PreRunningDeadlineExceeded');
+    expect(failed.status?.attempt).toBe(0);
+  });
+
   it('fails when it ran longer than its deadline', async () => {
     await applyAll(hub, [
       training('slow', { spec: { activeDeadlineSeconds: 2 }, annotations: { 'sim.aidc.dev/run-for': '600s' } }),
