@@ -1,8 +1,13 @@
 import {
   type Admission,
+  type HeldReplica,
+  type ModelServing,
+  type ModelServingSpec,
+  type ModelServingStatus,
   type ModelTraining,
   type ModelTrainingSpec,
   type ModelTrainingStatus,
+  modelServingSpec,
   modelTrainingSpec,
 } from '../../src/api/index.ts';
 import type { Admit, Workload } from '../../src/core/model.ts';
@@ -72,3 +77,39 @@ export function anAdmit(workload: Workload, over: Partial<Admit> = {}): Admit {
     ...over,
   };
 }
+
+/** A serving as the API server would store it, from what a test cares about. */
+export function aServing(
+  over: { name?: string; spec?: object; status?: ModelServingStatus; metadata?: object } = {},
+): ModelServing {
+  const spec = {
+    model: { uri: 's3://models/chat' },
+    template: { spec: { containers: [{ name: 'main', image: 'serve:1', resources: { limits: { cpu: '8' } } }] } },
+    accelerators: [{ type: 'H100', countPerNode: 8 }],
+    replicas: 2,
+    ...over.spec,
+  };
+  return {
+    apiVersion: 'aidc.dev/v1alpha1',
+    kind: 'ModelServing',
+    metadata: {
+      name: over.name ?? 'chat',
+      namespace: 'team',
+      uid: 'uid-1',
+      resourceVersion: '10',
+      generation: 1,
+      creationTimestamp: '2026-01-01T00:00:00Z',
+      finalizers: ['aidc.dev/member-cleanup'],
+      ...over.metadata,
+    },
+    spec: modelServingSpec.parse(spec) as ModelServingSpec,
+    ...(over.status === undefined ? {} : { status: over.status }),
+  };
+}
+
+/** Replica `replica` on a node of its own, admitted as attempt `replica + 1`. */
+export const aHeldReplica = (replica: number, over: Partial<HeldReplica> = {}): HeldReplica => ({
+  ...anAdmission({ attempt: replica + 1, assignment: `gpu-${replica + 1}:1` }),
+  replica,
+  ...over,
+});
