@@ -9,6 +9,7 @@ import { deleteOwned } from './member-objects.ts';
 import type { Tombstone, Tombstones } from './tombstones.ts';
 
 const PERIOD_MS = 60_000;
+const SHORTEST_MS = 1_000;
 
 export interface SweepOptions {
   readonly hubId: string;
@@ -42,14 +43,21 @@ export class Sweep {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, logger, ready } = this.#options;
+    const { clock, logger, ready, members } = this.#options;
+    let pause = new AbortController();
+    // A member that is back may have what was given up while it was away.
+    const wake = (): void => pause.abort();
+    const off = members.subscribe({ attach: () => () => {}, changed: wake });
+    signal.addEventListener('abort', off, { once: true });
     while (!signal.aborted) {
+      pause = new AbortController();
       try {
         if (ready()) await this.sweep();
       } catch (error) {
         logger.warn('sweep failed, it is tried again', { error });
       }
-      await clock.sleep(PERIOD_MS, signal).catch(() => {});
+      await clock.sleep(SHORTEST_MS, signal).catch(() => {});
+      await clock.sleep(PERIOD_MS, AbortSignal.any([signal, pause.signal])).catch(() => {});
     }
   }
 

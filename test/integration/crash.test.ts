@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OperatorProcess, startOperatorProcess, untilReady } from '../../deploy/local/start/operator-process.ts';
-import type { ModelTraining, TrainingPhase } from '../../src/api/index.ts';
-import { TRAININGS } from '../../src/hub/index.ts';
+import type { ModelServing, ModelTraining, TrainingPhase } from '../../src/api/index.ts';
+import { SERVINGS, TRAININGS } from '../../src/hub/index.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
-import { JOBS, type KubeObject, NODES, PODS } from '../../src/kube/resource.ts';
+import { DEPLOYMENTS, JOBS, type KubeObject, NODES, PODS } from '../../src/kube/resource.ts';
 import { Store } from '../../src/kube/store.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { noopLogger } from '../../src/runtime/logger.ts';
@@ -15,6 +15,7 @@ import { h100Region, useEnvironment } from '../support/environment.ts';
 import { applyAll, clientOf, eventually, getOrUndefined, setUpCentre, untilObject } from '../support/operator.ts';
 
 type Training = ModelTraining & KubeObject;
+type Serving = ModelServing & KubeObject;
 type Pod = KubeObject & { status?: { phase?: string } };
 
 const centre = useEnvironment({ regions: [h100Region('west', 6)] });
@@ -59,7 +60,8 @@ beforeAll(async () => {
   });
   pods.subscribe(({ type, obj }) => {
     if (type !== 'added') return;
-    const run = (pod: Pod): string => `${pod.metadata.labels?.['aidc.dev/workload-uid']}`;
+    const run = ({ metadata: { labels } }: Pod): string =>
+      `${labels?.['aidc.dev/workload-uid']}/${labels?.['aidc.dev/replica']}`;
     const attempt = (pod: Pod): string => `${pod.metadata.labels?.['aidc.dev/attempt']}`;
     for (const other of pods.list()) {
       const live = other.status?.phase !== 'Succeeded' && other.status?.phase !== 'Failed';
@@ -67,7 +69,12 @@ beforeAll(async () => {
         overlaps.push(`${obj.metadata.name} beside ${other.metadata.name}`);
     }
   });
+  const deployments = new Store<KubeObject>();
+  deployments.subscribe(({ type, key, obj }) => {
+    if (type === 'added') jobsSeen.set(key, (jobsSeen.get(key) ?? new Set()).add(obj.metadata.uid ?? ''));
+  });
   void new Reflector<KubeObject>({ ...common, resource: JOBS, store: jobs }).run(stopWatching.signal);
+  void new Reflector<KubeObject>({ ...common, resource: DEPLOYMENTS, store: deployments }).run(stopWatching.signal);
   void new Reflector<Pod>({ ...common, resource: PODS, labelSelector: 'aidc.dev/managed-by', store: pods }).run(
     stopWatching.signal,
   );
@@ -223,7 +230,44 @@ describe('an operator that is killed', () => {
     await eventually('gone', async () => (await get('kill-suspending')) === undefined, { timeoutMs: 60_000 });
   });
 
-  it('never had two attempts of one training side by side, nor a Job made twice', () => {
+  it('while a serving loads, and while it is updated: every replica is made once, and taken up as it is', async () => {
+    const image = (tag: string) => ({ template: { spec: { containers: [{ name: 'main', image: `serve:${tag}` }] } } });
+    const status = async () => (await getOrUndefined<Serving>(hub, SERVINGS, 'team', 'kill-serving'))?.status;
+    const isReady = (object: Serving): boolean =>
+      object.status?.phase === 'Ready' && object.status.updatedReplicas === 2;
+    const untilReadyAgain = () => untilObject<Serving>(hub, SERVINGS, key('kill-serving'), 'Ready', isReady, 60_000);
+    await applyAll(hub, [
+      {
+        apiVersion: 'aidc.dev/v1alpha1',
+        kind: 'ModelServing',
+        metadata: { name: 'kill-serving', namespace: 'team' },
+        spec: {
+          model: { uri: 's3://m' },
+          accelerators: [{ type: 'H100', countPerNode: 8 }],
+          replicas: 2,
+          ...image('1'),
+        },
+      },
+    ]);
+    await eventually('admitted', async () => (await status())?.admissions !== undefined, { everyMs: 5 });
+    await crash();
+    await start();
+    expect((await untilReadyAgain()).status?.attempt).toBe(2);
+    await hub.mergePatch(SERVINGS, { ...key('kill-serving'), body: { spec: image('2') } });
+    await eventually('updating', async () => (await status())?.rollingReplica !== undefined, { everyMs: 5 });
+    await crash();
+    await start();
+    const updated = await untilReadyAgain();
+    expect(updated.status).toMatchObject({ attempt: 4, readyReplicas: 2 });
+    await hub.delete(SERVINGS, key('kill-serving'));
+    await crash();
+    await start();
+    await eventually('gone', async () => (await status()) === undefined, { timeoutMs: 60_000 });
+    const left = await west.list<Pod>(PODS, { namespace: 'team', labelSelector: 'aidc.dev/workload=kill-serving' });
+    expect(left.items).toEqual([]);
+  });
+
+  it('never had two attempts of one training side by side, nor a Job or a Deployment made twice', () => {
     expect(overlaps).toEqual([]);
     for (const [job, uids] of jobsSeen) expect([job, uids.size]).toEqual([job, 1]);
   });

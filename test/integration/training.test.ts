@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ModelTraining } from '../../src/api/index.ts';
-import { TRAININGS } from '../../src/hub/index.ts';
+import { REGIONAL_CLUSTERS, TRAININGS } from '../../src/hub/index.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { JOBS, type KubeObject, NODES, PODS, SERVICES } from '../../src/kube/resource.ts';
 import { h100Region, useEnvironment } from '../support/environment.ts';
@@ -25,16 +25,18 @@ type Pod = KubeObject & {
 
 const centre = useEnvironment({ regions: [h100Region('west', 6), h100Region('east', 2)] });
 
+const EAST = regionSpec('east', {
+  location: { zone: 'East', jurisdiction: 'CN-SH' },
+  accelerators: [{ type: 'H100', resourceName: 'nvidia.com/gpu', boardWatts: 700, gpuHourMicros: 16_000_000 }],
+});
+
 let hub: KubeClient;
 let west: KubeClient;
 let operator: RunningOperator;
 
 beforeAll(async () => {
   hub = await setUpCentre(centre.environment, {
-    east: regionSpec('east', {
-      location: { zone: 'East', jurisdiction: 'CN-SH' },
-      accelerators: [{ type: 'H100', resourceName: 'nvidia.com/gpu', boardWatts: 700, gpuHourMicros: 16_000_000 }],
-    }),
+    east: EAST,
   });
   west = clientOf(centre.region('west'));
   operator = await startOperator(centre.environment, { bindTimeoutSeconds: '4', nodeLostSeconds: '3' });
@@ -306,5 +308,61 @@ describe('a ModelTraining on real clusters', () => {
     const failed = await until('slow', 'Failed', phase('Failed'));
     expect(conditionOf(failed, 'Failed')?.reason).toBe('DeadlineExceeded');
     expect(await podsOf('slow')).toEqual([]);
+  });
+});
+
+describe('a region that is deleted', () => {
+  const region = () => getOrUndefined<KubeObject>(hub, REGIONAL_CLUSTERS, '', 'east');
+  const inEast = { placement: { regions: { allowed: ['east'] } } };
+  const again = () =>
+    applyAll(hub, [
+      { apiVersion: 'aidc.dev/v1alpha1', kind: 'RegionalCluster', metadata: { name: 'east' }, spec: EAST },
+    ]);
+
+  it('stays until what runs there has ended, and takes nothing new', async () => {
+    await applyAll(hub, [training('guest', { spec: inEast, annotations: { 'sim.aidc.dev/run-for': '6s' } })]);
+    await until('guest', 'Running', phase('Running'));
+    await hub.delete(REGIONAL_CLUSTERS, { name: 'east' });
+    await applyAll(hub, [training('newcomer', { spec: inEast })]);
+    const waiting = await until('newcomer', 'no room', (object) => conditionOf(object, 'Admitted')?.status === 'False');
+    expect(waiting.status?.admission).toBeUndefined();
+    expect(await region()).toBeDefined();
+    await until('guest', 'Succeeded', phase('Succeeded'));
+    await eventually('east is gone', async () => (await region()) === undefined, { timeoutMs: 20_000 });
+    await again();
+    await until('newcomer', 'Succeeded when the region is back', phase('Succeeded'));
+  });
+
+  it('goes at once when told to abandon what runs there, which is removed when it comes back', async () => {
+    const east = clientOf(centre.region('east'));
+    await applyAll(hub, [training('castaway', { spec: inEast, annotations: { 'sim.aidc.dev/run-for': '600s' } })]);
+    await until('castaway', 'Running', phase('Running'));
+    await hub.mergePatch(REGIONAL_CLUSTERS, {
+      name: 'east',
+      body: { metadata: { annotations: { 'aidc.dev/abandon': 'true' } } },
+    });
+    await hub.delete(REGIONAL_CLUSTERS, { name: 'east' });
+    await eventually('east is gone', async () => (await region()) === undefined, { timeoutMs: 20_000 });
+    const lost = await until('castaway', 'no longer there', (object) => object.status?.admission === undefined);
+    expect(lost.status?.attempts?.at(-1)).toMatchObject({ endReason: 'JobLost' });
+    expect(await getOrUndefined(east, JOBS, 'team', 'castaway-1')).toBeDefined();
+    await again();
+    await eventually(
+      'the abandoned Job is removed',
+      async () => (await getOrUndefined(east, JOBS, 'team', 'castaway-1')) === undefined,
+    );
+    const second = await until(
+      'castaway',
+      'Running again',
+      (o) => phase('Running')(o) && o.status?.attempt === 2,
+      60_000,
+    );
+    expect(second.status?.placement?.cluster).toBe('east');
+    await remove('castaway');
+    await eventually(
+      'castaway is gone',
+      async () => (await getOrUndefined(hub, TRAININGS, 'team', 'castaway')) === undefined,
+    );
+    await east.close();
   });
 });

@@ -98,7 +98,7 @@ export async function getOrUndefined<T extends KubeObject>(
   name: string,
 ): Promise<T | undefined> {
   try {
-    return await client.get<T>(resource, { namespace: namespaceName, name });
+    return await client.get<T>(resource, { ...(resource.namespaced ? { namespace: namespaceName } : {}), name });
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
