@@ -100,6 +100,14 @@ export const priorityClassName = z.string().min(1).max(253).optional().meta({
     "PriorityClass on the hub whose value orders this workload in its queue (higher first). Default: the hub's global default class, else 0.",
 });
 
+export const preemptible = (fallback: boolean) =>
+  z
+    .boolean()
+    .default(fallback)
+    .meta({
+      description: `Whether it may be pushed out by work that its queue's rules put before it. Default ${fallback}.`,
+    });
+
 export const display = z
   .object({
     gpus: z.string().max(32).optional().meta({ description: 'Ready of wanted accelerators, for example 8/16.' }),

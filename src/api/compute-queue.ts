@@ -15,6 +15,12 @@ export const quotaRow = z
     accelerator: keyPart('Accelerator type'),
     region: keyPart('Region'),
     nominal: int('Accelerators of the queue’s own; siblings may use what is idle.', 0, 10_000_000),
+    borrowingLimit: int(
+      'Most accelerators above nominal that the queue, with those below it, may use of its siblings’. Default: no bound.',
+      0,
+      10_000_000,
+    ).optional(),
+    lendingLimit: int('Most accelerators of nominal that others may use. Default: no bound.', 0, 10_000_000).optional(),
   })
   .meta({ description: 'One quota dimension: a request is charged to every row that matches it.' });
 export type QuotaRow = z.output<typeof quotaRow>;
@@ -45,6 +51,52 @@ export const computeQueueSpec = z
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['accelerator', 'region'],
       }),
+    weight: int(
+      'Share of idle accelerators relative to the sibling queues: with 2 it may borrow twice as much. Default 1.',
+      1,
+      1000,
+    ).default(1),
+    ordering: z.enum(['StrictFIFO', 'BestEffortFIFO']).default('BestEffortFIFO').meta({
+      description:
+        'Of a leaf. BestEffortFIFO: one that does not fit lets others pass. StrictFIFO: it holds up all behind it. Both go by priority, then by time. Default BestEffortFIFO.',
+    }),
+    preemption: z
+      .object({
+        withinQueue: z.enum(['Never', 'LowerPriority', 'LowerOrNewerEqualPriority']).default('Never').meta({
+          description: 'Whom of the same queue its workloads may push out. Default Never.',
+        }),
+        reclaim: z.enum(['Never', 'LowerPriority', 'Any']).default('Never').meta({
+          description:
+            'Whom of queues that use more than their own its workloads may push out while the queue stays within its own. Default Never.',
+        }),
+        borrow: z
+          .object({
+            policy: z.enum(['Never', 'LowerPriority']).default('Never').meta({
+              description:
+                'Whom of queues that use more than their own its workloads may push out to borrow. Default Never.',
+            }),
+            maxPriority: signedInt('Highest priority that may be pushed out to borrow. Default: no bound.').optional(),
+          })
+          .prefault({})
+          .meta({ description: 'Pushing out in order to borrow. Default {}.' }),
+      })
+      .prefault({})
+      .meta({ description: 'Of a leaf: whom its workloads may push out where they do not fit. Default {}.' }),
+    minRuntimeSeconds: int(
+      'A workload of the queue, or of one below it that does not say so itself, is not pushed out before it held its nodes for so long, in seconds. Default: that of the queue above, else 0.',
+      0,
+      31_536_000,
+    ).optional(),
+    limits: z
+      .object({
+        maxRunning: int(
+          'Most workloads of the queue, with those below it, that hold quota at once (a serving counts each replica). Default: no bound.',
+          0,
+          1_000_000,
+        ).optional(),
+      })
+      .prefault({})
+      .meta({ description: 'Bounds in numbers of workloads. Default {}.' }),
     namespaceSelector: labelSelector.optional().meta({
       description: 'Namespaces whose workloads may use the queue. Default: none; {}: all.',
     }),

@@ -34,6 +34,12 @@ export const PENDING_REASON = {
   QueueNotLeaf: 'QueueNotLeaf',
   QueueInvalid: 'QueueInvalid',
   QueueHeld: 'QueueHeld',
+  /** limits.maxRunning of its queue, or of one above, is reached. */
+  QueueFull: 'QueueFull',
+  /** Its queue keeps the order strictly, and one before it waits. */
+  BehindHead: 'BehindHead',
+  /** Its place is being cleared: it waits for those that are pushed out to end. */
+  Preempting: 'Preempting',
   NamespaceNotAllowed: 'NamespaceNotAllowed',
   NoQuotaForAccelerator: 'NoQuotaForAccelerator',
   ExceedsMaxQuota: 'ExceedsMaxQuota',
@@ -65,6 +71,8 @@ export const END_REASON = {
   SpecChanged: 'SpecChanged',
   QueueHeld: 'QueueHeld',
   DispatchRefused: 'DispatchRefused',
+  /** It made room for another workload. */
+  Preempted: 'Preempted',
   /** A replica that is no longer wanted. */
   ScaledDown: 'ScaledDown',
   /** A replica of an older template gives its place to one of the present. */

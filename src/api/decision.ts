@@ -76,6 +76,11 @@ export const decision = z
       .array(candidate)
       .max(8)
       .meta({ description: 'Where it fitted, best first.', 'x-kubernetes-list-type': 'atomic' }),
+    victims: z
+      .array(z.string().max(256))
+      .max(16)
+      .optional()
+      .meta({ description: 'First 16 workloads that were pushed out for it.', 'x-kubernetes-list-type': 'atomic' }),
     filtered: z
       .array(filtered)
       .max(8)
@@ -109,3 +114,41 @@ export const avoidedNode = z.object({
   until: time('Avoided until then.').optional(),
 });
 export type AvoidedNode = z.output<typeof avoidedNode>;
+
+const victim = z.object({
+  key: z.string().max(64).meta({ description: 'uid of the workload; with the ordinal of the replica for a serving.' }),
+  kind: name('Kind of the workload.'),
+  namespace: name('Namespace of the workload.'),
+  name: name('Name of the workload.'),
+  queue: name('Queue it holds quota of.'),
+  priority: signedInt('Its priority.'),
+  lostMilliGpuHours: int('Accelerator-hours it does again, in thousandths: since its last checkpoint, and to start.'),
+});
+
+const nominationShape = {
+  cluster: name('RegionalCluster.'),
+  accelerator: name('Accelerator type, or empty for a CPU-only workload.'),
+  queueCharges: z
+    .array(queueCharge)
+    .max(16)
+    .meta({ description: 'What is kept free of which quota key.', 'x-kubernetes-list-type': 'atomic' }),
+  assignment: z
+    .string()
+    .max(262_144)
+    .meta({ description: 'Nodes that are kept free, in rank order; written as in admission.' }),
+  victims: z
+    .array(victim)
+    .max(1024)
+    .meta({ description: 'Workloads that are pushed out for it.', 'x-kubernetes-list-type': 'atomic' }),
+  until: time('It is given up then.'),
+};
+
+export const nomination = z
+  .object(nominationShape)
+  .meta({ description: 'A place that is being cleared for it: nobody else is given it meanwhile.' });
+export type NominationStatus = z.output<typeof nomination>;
+
+export const replicaNomination = z
+  .object({ replica: int('Ordinal of the replica.', 0, 1023), ...nominationShape })
+  .meta({ description: 'A place that is being cleared for one replica.' });
+export type ReplicaNomination = z.output<typeof replicaNomination>;

@@ -36,6 +36,8 @@ export const ANNOTATION = {
   epoch: `${GROUP}/epoch`,
   /** hash of what was asked of the scheduler, see `status.admission.shapeHash`. */
   shapeHash: `${GROUP}/shape-hash`,
+  /** on a pod of a run, by its program: when the last checkpoint was complete, RFC 3339. */
+  lastCheckpoint: `${GROUP}/last-checkpoint-time`,
   /** on a workload: give up a member that cannot be reached when deleting ("true"). */
   abandon: `${GROUP}/abandon`,
 } as const;

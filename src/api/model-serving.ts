@@ -7,12 +7,13 @@ import {
   display,
   int,
   opaqueObject,
+  preemptible,
   priorityClassName,
   queueName,
   time,
   usage,
 } from './common.ts';
-import { avoidedNode, placementStatus, replicaAdmission } from './decision.ts';
+import { avoidedNode, placementStatus, replicaAdmission, replicaNomination } from './decision.ts';
 import type { CustomResource, KindDefinition } from './kind.ts';
 import { immutable, mutableWhileSuspended, workloadNameRule } from './kind.ts';
 import { MODEL_CLASSES } from './model-training.ts';
@@ -63,6 +64,7 @@ export const modelServingSpec = z
     acceleratorPolicy,
     queue: queueName,
     priorityClassName,
+    preemptible: preemptible(false),
     placement: servingPlacement,
     suspend: z.boolean().default(false).meta({
       description: 'True stops every replica and releases nodes and quota; false queues them again. Default false.',
@@ -143,6 +145,15 @@ export const modelServingStatus = z
       .optional()
       .meta({
         description: 'Binding decision of each replica; the truth after a restart.',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['replica'],
+      }),
+    nominations: z
+      .array(replicaNomination)
+      .max(256)
+      .optional()
+      .meta({
+        description: 'Places that are being cleared for replicas.',
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['replica'],
       }),

@@ -7,13 +7,14 @@ import {
   display,
   int,
   opaqueObject,
+  preemptible,
   priorityClassName,
   quantity,
   queueName,
   time,
   usage,
 } from './common.ts';
-import { admission, avoidedNode, placementStatus } from './decision.ts';
+import { admission, avoidedNode, nomination, placementStatus } from './decision.ts';
 import type { CustomResource, KindDefinition } from './kind.ts';
 import { immutable, immutableOptional, mutableWhileSuspended, workloadNameRule } from './kind.ts';
 import { placement } from './placement.ts';
@@ -160,6 +161,7 @@ export const modelTrainingSpec = z
       .meta({ description: 'Checkpointing. Default: none is assumed.' }),
     queue: queueName,
     priorityClassName,
+    preemptible: preemptible(true),
     placement,
     failurePolicy: z
       .object({
@@ -260,11 +262,13 @@ export const modelTrainingStatus = z
     conditions: conditions.optional(),
     attempt: int('Number of the present or last attempt; 0 before the first.').optional(),
     admission: admission.optional(),
+    nomination: nomination.optional(),
     placement: placementStatus.optional(),
     restarts: z
       .object({
         infra: int('After lost nodes, pods or Jobs.'),
         application: int('After the program failed.'),
+        preemption: int('After it made room for another workload; not limited.').optional(),
         free: int('After bind conflicts; not limited.'),
       })
       .optional()

@@ -1,15 +1,20 @@
 /**
- * One scheduling cycle: who is admitted where, and why the others wait. Best effort first in, first out: the order is
- * priority, then time of queueing, then key, and one that does not fit does not block those behind it.
+ * One scheduling cycle: who is admitted where, for whom a place is cleared, and why the others wait.
  */
+
 import type { Filtered } from '../api/index.ts';
-import type { Admit, CyclePlan, NotAdmitted, Snapshot, Workload } from './model.ts';
+import { PENDING_REASON } from '../api/index.ts';
+import type { Admit, CyclePlan, Nominated, Nomination, NotAdmitted, Snapshot, Workload } from './model.ts';
 import type { Answer, Fitting, Option, Options } from './options.ts';
-import { obstacleOf, optionsOf, queueProblem, tryOption } from './options.ts';
+import { obstacleOf, optionsOf, queueFull, queueProblem, tryOption } from './options.ts';
+import { Turns } from './ordering.ts';
 import { filteredOf, whyPending } from './pending.ts';
+import { namesOf, preempt, reserve } from './preemption.ts';
 import { decisionOf, rank } from './region.ts';
 import type { Ranked } from './region-terms.ts';
 import { Room } from './room.ts';
+
+export { compareWorkloads } from './ordering.ts';
 
 export interface CycleOptions {
   /** Stop after that many admissions; what was not looked at by then is in neither list of the plan. */
@@ -18,53 +23,59 @@ export interface CycleOptions {
 
 /** A cycle in slices: the caller gives back the event loop between steps. */
 export class Cycle {
-  readonly #waiting: readonly Workload[];
+  readonly #turns: Turns;
   readonly #room: Room;
   readonly #limit: number;
   readonly #admitted: Admit[] = [];
   readonly #pending: NotAdmitted[] = [];
+  readonly #nominated: Nominated[] = [];
+  readonly #lapsed: string[] = [];
   readonly #options = new Map<string, Options>();
   /** Nothing is freed during a cycle, so what did not fit once does not fit for its equals. */
   readonly #answers = new Map<string, Answer>();
-  #next = 0;
 
   constructor(workloads: readonly Workload[], snapshot: Snapshot, now: number, options: CycleOptions = {}) {
-    this.#waiting = inOrder(workloads);
     this.#room = new Room(snapshot, now);
+    this.#turns = new Turns(workloads, this.#room.quota);
     this.#limit = options.limit ?? Number.POSITIVE_INFINITY;
   }
 
   /** Looks at up to `budget` more workloads. @returns true: done */
   step(budget: number): boolean {
-    const end = Math.min(this.#waiting.length, this.#next + budget);
-    while (this.#next < end && this.#admitted.length < this.#limit) {
-      this.#decide(this.#waiting[this.#next] as Workload);
-      this.#next += 1;
+    for (let left = budget; left > 0; left -= 1) {
+      if (this.#admitted.length >= this.#limit) return true;
+      const workload = this.#turns.next();
+      if (workload === undefined) return true;
+      const admitted = this.#decide(workload);
+      for (const behind of this.#turns.done(workload, admitted)) this.#pending.push(behindHead(behind, workload));
     }
-    return this.#next >= this.#waiting.length || this.#admitted.length >= this.#limit;
+    return false;
   }
 
   /** What was decided so far. */
   plan(): CyclePlan {
-    return { admitted: this.#admitted, pending: this.#pending };
+    return { admitted: this.#admitted, pending: this.#pending, nominated: this.#nominated, lapsed: this.#lapsed };
   }
 
-  #decide(workload: Workload): void {
-    const answer = this.#answers.get(workload.classKey) ?? this.#tryToAdmit(workload);
-    if (answer === undefined) return;
-    this.#answers.set(workload.classKey, answer);
+  #decide(workload: Workload): boolean {
+    const nomination = this.#room.nominations.get(workload.key);
+    const known = nomination === undefined ? this.#answers.get(workload.classKey) : undefined;
+    const answer = known ?? this.#tryToAdmit(workload, nomination);
+    if (answer === undefined) return true;
+    // A place that is cleared for one is no answer to its equals.
+    if (answer.reason !== PENDING_REASON.Preempting) this.#answers.set(workload.classKey, answer);
     this.#pending.push({ workload, ...answer });
+    return false;
   }
 
   /** Admits it and returns nothing, or says why not. */
-  #tryToAdmit(workload: Workload): Answer | undefined {
+  #tryToAdmit(workload: Workload, nomination: Nomination | undefined): Answer | undefined {
     let options = this.#options.get(workload.classKey);
-    if (options === undefined) {
-      const problem = queueProblem(workload, this.#room);
-      if (problem !== undefined) return problem;
-      options = optionsOf(workload, this.#room);
-      this.#options.set(workload.classKey, options);
-    }
+    const problem = options === undefined ? queueProblem(workload, this.#room) : undefined;
+    const refused = problem ?? queueFull(workload, this.#room);
+    if (refused !== undefined) return refused;
+    options ??= optionsOf(workload, this.#room);
+    this.#options.set(workload.classKey, options);
     for (const [i, group] of options.groups.entries()) {
       const fitting: Fitting[] = [];
       for (const option of group) {
@@ -77,7 +88,27 @@ export class Cycle {
         return undefined;
       }
     }
-    return whyPending(workload, options, this.#room);
+    return this.#clear(workload, options, nomination) ?? whyPending(workload, options, this.#room);
+  }
+
+  /** Has a place cleared, or keeps the one that is being cleared. */
+  #clear(workload: Workload, options: Options, nomination: Nomination | undefined): Answer | undefined {
+    if (nomination !== undefined) {
+      const { cluster, until } = nomination;
+      const there = this.#room.clusters.find(({ name }) => name === cluster);
+      if (until > this.#room.now && there !== undefined && there.unusable === undefined) {
+        reserve(workload, nomination, this.#room);
+        return preempting(nomination);
+      }
+      this.#lapsed.push(workload.key);
+    }
+    const found = preempt(workload, options, this.#room);
+    if (found === undefined) return undefined;
+    if (found === 'waits') return WAITS_FOR_CLEANUP;
+    for (const { key } of found.nomination.victims) this.#room.victims.add(key);
+    this.#nominated.push({ workload, nomination: found.nomination });
+    reserve(workload, found.nomination, this.#room);
+    return preempting(found.nomination);
   }
 
   #admit(workload: Workload, options: Options, asked: readonly Option[], ranking: readonly Ranked<Fitting>[]): void {
@@ -98,6 +129,7 @@ export class Cycle {
     });
     scratch.commit(fit, option.state.shape());
     this.#room.quota.add({ queue: workload.queue, charges: queueCharges });
+    this.#room.count(workload.queue);
   }
 
   /** Clusters that the policy allows and that were no candidates. */
@@ -126,17 +158,21 @@ export function runCycle(
   return cycle.plan();
 }
 
-/** Highest priority first, then who came first, then by key. */
-export function compareWorkloads(a: Workload, b: Workload): number {
-  if (a.priority !== b.priority) return b.priority - a.priority;
-  if (a.queuedAt !== b.queuedAt) return a.queuedAt - b.queuedAt;
-  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
-}
+const preempting = ({ cluster, victims }: Nomination): Answer => ({
+  reason: PENDING_REASON.Preempting,
+  message: `its place in ${cluster} is being cleared; it waits for ${victims.length} to end: ${namesOf(victims)}.`,
+  filtered: [],
+});
 
-/** The same list where it is in order already, which is cheap to see. */
-function inOrder(workloads: readonly Workload[]): readonly Workload[] {
-  const sorted = workloads.every(
-    (workload, i) => i === 0 || compareWorkloads(workloads[i - 1] as Workload, workload) <= 0,
-  );
-  return sorted ? workloads : [...workloads].sort(compareWorkloads);
-}
+const WAITS_FOR_CLEANUP: Answer = {
+  reason: PENDING_REASON.WaitingForCleanup,
+  message: 'it fits when the pods of workloads that are ending are gone.',
+  filtered: [],
+};
+
+const behindHead = (workload: Workload, { namespace, name }: Workload): NotAdmitted => ({
+  workload,
+  reason: PENDING_REASON.BehindHead,
+  message: `queue ${workload.queue} keeps its order strictly: it waits behind ${namespace}/${name}.`,
+  filtered: [],
+});

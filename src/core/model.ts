@@ -127,9 +127,31 @@ export interface ClusterView {
   readonly nodes: NodeTable;
 }
 
+/** Whom a queue's workloads may push out (Kueue's names: withinClusterQueue, reclaimWithinCohort, borrowWithinCohort). */
+export interface PreemptionPolicy {
+  /** In the same queue. */
+  readonly withinQueue: 'Never' | 'LowerPriority' | 'LowerOrNewerEqualPriority';
+  /** In queues that borrow, to get back what is the queue's own. */
+  readonly reclaim: 'Never' | 'LowerPriority' | 'Any';
+  /** In queues that borrow, to borrow itself. */
+  readonly borrow: 'Never' | 'LowerPriority';
+  /** Highest priority that may be pushed out in order to borrow; undefined: no bound. */
+  readonly borrowMaxPriority?: number;
+}
+
 export interface QueueView {
   readonly name: string;
   readonly parent?: string;
+  /** Default BestEffortFIFO. */
+  readonly ordering?: 'StrictFIFO' | 'BestEffortFIFO';
+  /** Share of what is idle, relative to the siblings'. Default 1. */
+  readonly weight?: number;
+  /** Default: nobody is pushed out. */
+  readonly preemption?: PreemptionPolicy;
+  /** A workload of the subtree that was admitted less than this ago is not pushed out. Default 0; the nearest queue counts. */
+  readonly minRuntimeMs?: number;
+  /** Most workloads of the subtree that hold quota at once. Default: no bound. */
+  readonly maxRunning?: number;
   readonly quota: readonly QuotaRowView[];
   /** Namespaces that may use it; undefined: none. */
   readonly namespaceSelector?: { readonly matchLabels: Readonly<Record<string, string>> };
@@ -157,10 +179,62 @@ export interface QuotaUse {
   readonly charges: readonly QueueCharge[];
 }
 
+/** A workload that holds nodes, as far as pushing it out is concerned. */
+export interface Running {
+  /** Workload.key. */
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly kind: Workload['kind'];
+  readonly queue: string;
+  readonly cluster: string;
+  /** Type, or '' for CPU only. */
+  readonly accelerator: string;
+  readonly priority: number;
+  readonly preemptible: boolean;
+  /** It is ending already, for another reason. */
+  readonly ending: boolean;
+  readonly admittedAt: number;
+  /** What it did since then is lost when it ends now: the last checkpoint, else the start. */
+  readonly lossSince: number;
+  readonly charges: readonly QueueCharge[];
+  /** Node of each pod. */
+  readonly nodes: readonly string[];
+  readonly perPod: { readonly gpuMilli: number; readonly cpuMilli: number; readonly memoryMi: number };
+}
+
+/** A place that is being cleared for a workload: nobody else is given it, and no second one is cleared. */
+export interface Nomination {
+  readonly cluster: string;
+  readonly region: string;
+  readonly accelerator: string;
+  readonly queueCharges: readonly QueueCharge[];
+  /** Node of each pod in rank order. */
+  readonly nodes: readonly string[];
+  readonly victims: readonly Victim[];
+  /** It is given up then, in ms. */
+  readonly until: number;
+}
+
+export interface Victim {
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly kind: Workload['kind'];
+  readonly queue: string;
+  readonly priority: number;
+  /** Board-hours that are done again, in thousandths. */
+  readonly lostMilliGpuHours: number;
+}
+
 export interface Snapshot {
   readonly clusters: readonly ClusterView[];
   readonly queues: readonly QueueView[];
   readonly quotaUse: readonly QuotaUse[];
+  /** What runs, asked for when something does not fit; absent: nothing may be pushed out. */
+  readonly running?: () => readonly Running[];
+  /** By Workload.key. */
+  readonly nominations?: ReadonlyMap<string, Nomination>;
   /** Labels of namespaces, for queues' selectors. */
   readonly namespaceLabels: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
@@ -190,7 +264,17 @@ export interface NotAdmitted {
   readonly filtered: readonly Filtered[];
 }
 
+export interface Nominated {
+  readonly workload: Workload;
+  readonly nomination: Nomination;
+}
+
 export interface CyclePlan {
   readonly admitted: readonly Admit[];
+  /** Also those that are nominated. */
   readonly pending: readonly NotAdmitted[];
+  /** Places that are to be cleared from now on. */
+  readonly nominated: readonly Nominated[];
+  /** Keys of workloads whose nomination is over without an admission. */
+  readonly lapsed: readonly string[];
 }

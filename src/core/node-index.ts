@@ -31,6 +31,7 @@ export class NodeIndex {
   readonly cpuFree: Float64Array;
   readonly memoryFree: Float64Array;
   readonly podsFree: Float64Array;
+  #rows: ReadonlyMap<string, number> | undefined;
   /** By accelerator + 1, then by 2 x free boards + (1 where all boards of the node are free). */
   readonly #buckets: (PositionSet | undefined)[][] = [];
 
@@ -69,14 +70,19 @@ export class NodeIndex {
     return pods;
   }
 
-  /** Takes what `pods` pods need on a node. */
+  /** Takes what `pods` pods need on a node; below zero: gives it back. */
   take(row: number, pods: number, gpuMilli: number, cpuMilli: number, memoryMi: number): void {
     this.#delete(row);
     this.gpuFree[row] = (this.gpuFree[row] ?? 0) - pods * gpuMilli;
     this.cpuFree[row] = (this.cpuFree[row] ?? 0) - pods * cpuMilli;
     this.memoryFree[row] = (this.memoryFree[row] ?? 0) - pods * memoryMi;
     this.podsFree[row] = (this.podsFree[row] ?? 0) - pods;
-    if ((this.podsFree[row] ?? 0) >= 1) this.#add(row);
+    if ((this.podsFree[row] ?? 0) >= 1 && this.table.usable[row] === 1) this.#add(row);
+  }
+
+  rowOf(node: string): number | undefined {
+    this.#rows ??= new Map(this.table.names.slice(0, this.table.count).map((name, row) => [name, row]));
+    return this.#rows.get(node);
   }
 
   #bucketOf(row: number): number {

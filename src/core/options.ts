@@ -85,10 +85,18 @@ export function tryOption(option: Option, workload: Workload, room: Room): Fitti
   const { cluster, charges } = option;
   if (cluster.unusable !== undefined || charges === undefined) return undefined;
   if (!room.quota.check(workload.queue, charges).ok) return undefined;
-  const { shape, room: known } = option.state;
+  const { room: known } = option.state;
   if (known !== undefined && known.fittingPods < workload.request.pods) return undefined;
-  const fit = room.scratch(cluster).fit(workload.request.pods, shape(), option.avoid);
-  if (fit === undefined) return undefined;
+  const fit = fitOf(option, workload, room);
+  return fit === undefined ? undefined : fittingOf(option, fit, workload, room);
+}
+
+/** A place for the whole gang on the nodes as they are now. */
+export const fitOf = ({ cluster, state, avoid }: Option, workload: Workload, room: Room): GangFit | undefined =>
+  room.scratch(cluster).fit(workload.request.pods, state.shape(), avoid);
+
+function fittingOf(option: Option, fit: GangFit, workload: Workload, room: Room): Fitting {
+  const { cluster } = option;
   return {
     option,
     fit,
@@ -193,4 +201,13 @@ export function queueProblem(workload: Workload, room: Room): Answer | undefined
   if (held === undefined) return undefined;
   const which = held === queue ? `queue ${queue}` : `queue ${held} above queue ${queue}`;
   return answer(PENDING_REASON.QueueHeld, `${which} has stopPolicy ${room.stopPolicy(held)}: it admits nothing new.`);
+}
+
+/** Its queue, or one above, has as many workloads as it may; undefined: there is room for one more. */
+export function queueFull({ queue }: Workload, room: Room): Answer | undefined {
+  const full = room.full(queue);
+  if (full === undefined) return undefined;
+  const { holding, max } = full;
+  const message = `${holding} workloads hold quota in queue ${full.queue}, and its limits.maxRunning is ${max}: it waits for one to end.`;
+  return { reason: PENDING_REASON.QueueFull, message, filtered: [] };
 }

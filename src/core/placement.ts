@@ -25,6 +25,13 @@ export interface PodShape {
   readonly suitability: Suitability;
 }
 
+/** What one pod takes of a node. */
+export interface PodNeeds {
+  readonly gpuMilli: number;
+  readonly cpuMilli: number;
+  readonly memoryMi: number;
+}
+
 /** A place for a gang, not taken yet. Good until the scratch changes. */
 export interface GangFit {
   readonly fits: true;
@@ -71,6 +78,14 @@ export class ClusterScratch {
     fit.rows.forEach((row, i) => {
       this.#index.take(row, fit.pods[i] ?? 0, shape.gpuMilli, shape.cpuMilli, shape.memoryMi);
     });
+  }
+
+  /** Takes (sign 1) or gives back (sign -1) what pods need on these nodes; nodes that are gone have nothing to give. */
+  charge(nodes: readonly string[], perPod: PodNeeds, sign: 1 | -1): void {
+    for (const node of nodes) {
+      const row = this.#index.rowOf(node);
+      if (row !== undefined) this.#index.take(row, sign, perPod.gpuMilli, perPod.cpuMilli, perPod.memoryMi);
+    }
   }
 
   /** Node of each pod in rank order. */

@@ -96,6 +96,11 @@ export class QuotaTree {
     return this.#forest.byName.get(queue)?.path.find((node) => node.view.stopPolicy !== 'None')?.view.name;
   }
 
+  /** Itself first, its root last. */
+  path(queue: string): string[] {
+    return (this.#forest.byName.get(queue)?.path ?? []).map(({ view }) => view.name);
+  }
+
   /** Leaves below (itself when it is one). */
   subtree(queue: string): string[] {
     const node = this.#forest.byName.get(queue);
@@ -139,6 +144,78 @@ export class QuotaTree {
       short ??= found;
     }
     return short ?? OK;
+  }
+
+  /**
+   * Whether, in a dimension of `charges`, the queue and each one above it up to below `ancestor` uses more than it
+   * brings in: then what it holds there is borrowed from others below the ancestor.
+   */
+  isBorrowing(queue: string, ancestor: string, charges: readonly QueueCharge[]): boolean {
+    const path = this.#forest.byName.get(queue)?.path ?? [];
+    const levels = path.slice(
+      0,
+      Math.max(
+        0,
+        path.findIndex(({ view }) => view.name === ancestor),
+      ),
+    );
+    if (levels.length === 0) return false;
+    return charges.some((charge) => {
+      const dimension = this.#dimensions.get(keyText(charge));
+      return dimension !== undefined && levels.every(({ index }) => dimension.isAbove(index, 0));
+    });
+  }
+
+  /** Whether the charges keep the queue, and each one above it up to below `ancestor`, within what it brings in. */
+  staysWithin(queue: string, ancestor: string, charges: readonly QueueCharge[]): boolean {
+    const path = this.#forest.byName.get(queue)?.path ?? [];
+    const levels = path.slice(
+      0,
+      Math.max(
+        0,
+        path.findIndex(({ view }) => view.name === ancestor),
+      ),
+    );
+    return charges.every((charge) => {
+      const dimension = this.#dimensions.get(keyText(charge));
+      return dimension === undefined || levels.every(({ index }) => !dimension.isAbove(index, charge.milliGpus));
+    });
+  }
+
+  /** The lowest queue above both; undefined: they are of different trees. */
+  commonAncestor(a: string, b: string): string | undefined {
+    const above = new Set(
+      this.#forest.byName
+        .get(a)
+        ?.path.slice(1)
+        .map(({ view }) => view.name),
+    );
+    return this.#forest.byName
+      .get(b)
+      ?.path.slice(1)
+      .find(({ view }) => above.has(view.name))?.view.name;
+  }
+
+  /**
+   * Dominant share of a child of a queue if the charges were added: over the dimensions the largest part of what the
+   * parent's tree can lend that the child uses above its own, divided by its weight (Kueue KEP-1714). A root has none.
+   */
+  share(queue: string, charges: readonly QueueCharge[]): number {
+    const node = this.#forest.byName.get(queue);
+    const parent = node?.path[1];
+    if (node === undefined || parent === undefined) return 0;
+    let share = 0;
+    for (const charge of charges) {
+      const dimension = this.#dimensions.get(keyText(charge));
+      if (dimension !== undefined)
+        share = Math.max(share, dimension.shareOf(node.index, parent.index, charge.milliGpus));
+    }
+    return share / (node.view.weight ?? 1);
+  }
+
+  /** Parents before their children; each with its path to the root. */
+  nodes(): readonly QueueNode[] {
+    return this.#forest.nodes;
   }
 
   /** Counts a use, also above the limits: what is admitted counts even when quota shrank since. */
@@ -298,6 +375,19 @@ class Dimension {
       this.used[index] = (this.used[index] ?? 0) + milli;
       passedUp = Math.max(0, after - guaranteed) - Math.max(0, before - guaranteed);
     }
+  }
+
+  /** Whether the queue uses more than it brings in once `milli` more are used. */
+  isAbove(index: number, milli: number): boolean {
+    return (this.usage[index] ?? 0) + milli > (this.subtree[index] ?? 0);
+  }
+
+  /** Part of what the parent's tree holds that the child uses above its own, with `milli` more. */
+  shareOf(index: number, parent: number, milli: number): number {
+    const above = (this.usage[index] ?? 0) + milli - (this.subtree[index] ?? 0);
+    const lendable = this.subtree[parent] ?? 0;
+    if (above <= 0) return 0;
+    return lendable > 0 ? above / lendable : Number.POSITIVE_INFINITY;
   }
 
   row(index: number): QuotaUsageRow {

@@ -1,4 +1,4 @@
-import type { ClusterView, GangRequest, Snapshot } from './model.ts';
+import type { ClusterView, GangRequest, Nomination, QueueView, Running, Snapshot } from './model.ts';
 import { priceOrDearest } from './money.ts';
 import { ClusterScratch, type PodShape, type ShapeRoom } from './placement.ts';
 import { QuotaTree } from './quota.ts';
@@ -17,7 +17,13 @@ export class Room {
   readonly clusters: readonly ClusterView[];
   readonly quota: QuotaTree;
   readonly now: number;
+  readonly nominations: ReadonlyMap<string, Nomination>;
+  /** Workloads that are being pushed out: nobody counts on them a second time. */
+  readonly victims: Set<string>;
   readonly #namespaceLabels: Snapshot['namespaceLabels'];
+  readonly #snapshot: Snapshot;
+  #running: readonly Running[] | undefined;
+  readonly #holding = new Map<string, number>();
   readonly #queues: ReadonlyMap<string, Snapshot['queues'][number]>;
   readonly #scratches = new Map<ClusterView, ClusterScratch>();
   readonly #shapes = new Map<string, ShapeState>();
@@ -28,8 +34,38 @@ export class Room {
     this.clusters = [...snapshot.clusters].sort((a, b) => (a.name < b.name ? -1 : 1));
     this.quota = QuotaTree.build(snapshot.queues);
     for (const use of snapshot.quotaUse) this.quota.add(use);
+    for (const { queue } of snapshot.quotaUse) this.count(queue);
+    this.nominations = snapshot.nominations ?? new Map();
+    this.victims = new Set([...this.nominations.values()].flatMap(({ victims }) => victims.map(({ key }) => key)));
+    this.#snapshot = snapshot;
     this.#queues = new Map(snapshot.queues.map((queue) => [queue.name, queue]));
     this.#namespaceLabels = snapshot.namespaceLabels;
+  }
+
+  /** What runs, in order of key. */
+  get running(): readonly Running[] {
+    this.#running ??= [...(this.#snapshot.running?.() ?? [])].sort((a, b) => (a.key < b.key ? -1 : 1));
+    return this.#running;
+  }
+
+  queue(name: string): QueueView | undefined {
+    return this.#queues.get(name);
+  }
+
+  /** One more workload of the queue holds quota. */
+  count(queue: string): void {
+    this.#holding.set(queue, (this.#holding.get(queue) ?? 0) + 1);
+  }
+
+  /** Queue on the path whose maxRunning is reached, with how many workloads of its subtree hold quota. */
+  full(queue: string): { readonly queue: string; readonly holding: number; readonly max: number } | undefined {
+    for (const name of this.quota.path(queue)) {
+      const max = this.#queues.get(name)?.maxRunning;
+      if (max === undefined) continue;
+      const holding = this.quota.subtree(name).reduce((sum, leaf) => sum + (this.#holding.get(leaf) ?? 0), 0);
+      if (holding >= max) return { queue: name, holding, max };
+    }
+    return undefined;
   }
 
   /** The cluster's columns are copied when it is first looked at. */

@@ -27,6 +27,9 @@ export function priorityOf(hub: HubStores, name: string | undefined): number | {
   );
 }
 
+/** Region of a cluster; empty where there is no such cluster. */
+export const regionOf = (hub: HubStores, cluster: string): string => hub.clusters.get(cluster)?.spec.region ?? '';
+
 /** Accelerator types that any region declares. */
 export function declaredAccelerators(hub: HubStores): DeclaredAccelerator[] {
   return [...hub.clusters.list()].flatMap((cluster) =>

@@ -8,11 +8,17 @@ export function schedulerMetrics(metrics: RuntimeMetrics) {
   const attempts = metrics.counter('aidc_scheduling_attempts_total', 'Decisions about a workload by result.', [
     'result',
   ]);
+  const preempted = metrics.counter(
+    'aidc_scheduling_preempted_workloads_total',
+    'Workloads pushed out for one of the queue.',
+    ['queue'],
+  );
   const cycle = metrics
     .histogram('aidc_scheduling_cycle_duration_seconds', 'Duration of a scheduling cycle.', [], CYCLE_BUCKETS)
     .labels({});
   return {
     attempt: (result: 'bound' | 'unschedulable' | 'error') => attempts.labels({ result }).inc(),
+    preempted: (queue: string, workloads: number) => preempted.labels({ queue }).inc(workloads),
     cycleSeconds: (seconds: number) => cycle.observe(seconds),
   };
 }

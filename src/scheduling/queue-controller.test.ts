@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ComputeQueue } from '../api/index.ts';
+import { type ComputeQueue, computeQueueSpec } from '../api/index.ts';
 import { workload } from '../core/testing/build.ts';
 import type { WriteOutcome } from '../kube/status-writer.ts';
 import { Store } from '../kube/store.ts';
@@ -10,11 +10,7 @@ import { queueController } from './queue-controller.ts';
 
 const aQueue = (name: string, resourceVersion: string, over: Partial<ComputeQueue> = {}): ComputeQueue => ({
   metadata: { name, uid: `uid-${name}`, resourceVersion, generation: 1 },
-  spec: {
-    quota: [{ accelerator: '*', region: '*', nominal: 8 }],
-    namespaceSelector: { matchLabels: {} },
-    stopPolicy: 'None',
-  },
+  spec: computeQueueSpec.parse({ quota: [{ nominal: 8 }], namespaceSelector: {} }),
   ...over,
 });
 

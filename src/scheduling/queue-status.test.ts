@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ComputeQueue } from '../api/index.ts';
-import { computeQueueStatus } from '../api/index.ts';
+import { type ComputeQueue, computeQueueSpec, computeQueueStatus } from '../api/index.ts';
 import type { QueueView, QuotaUse, Workload } from '../core/model.ts';
 import { queue, workload } from '../core/testing/build.ts';
 import { deriveQueueStatus, type QueueReport, queueReports } from './queue-status.ts';
@@ -147,7 +146,7 @@ describe('readiness of a queue', () => {
 describe('the status object of a queue', () => {
   const object = (status?: ComputeQueue['status']): ComputeQueue => ({
     metadata: { name: 'chat', generation: 3 },
-    spec: { quota: [], stopPolicy: 'None' },
+    spec: computeQueueSpec.parse({}),
     ...(status === undefined ? {} : { status }),
   });
   const report = (name: string, world: World) => reportsOf(world).get(name) as QueueReport;

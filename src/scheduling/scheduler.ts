@@ -1,6 +1,15 @@
 import type { ComputeQueue } from '../api/index.ts';
 import { Cycle } from '../core/cycle.ts';
-import type { Admit, CyclePlan, NotAdmitted, QueueView, Snapshot, Workload } from '../core/model.ts';
+import type {
+  Admit,
+  CyclePlan,
+  Nominated,
+  NotAdmitted,
+  QueueView,
+  Running,
+  Snapshot,
+  Workload,
+} from '../core/model.ts';
 import { QuotaTree } from '../core/quota.ts';
 import type { Store } from '../kube/store.ts';
 import { clusterView, type Inventory, type Member, type MemberNamespace, type MemberSource } from '../regions/index.ts';
@@ -8,6 +17,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
 import { schedulerMetrics } from './metrics.ts';
+import { Nominations } from './nominations.ts';
 import type { Binder, Holder, Observation } from './types.ts';
 
 export interface SchedulerOptions {
@@ -52,6 +62,7 @@ export class Scheduler {
   readonly #holders = new Map<string, Holder>();
   readonly #assumed = new Map<string, Assumed>();
   readonly #answers = new Map<string, NotAdmitted>();
+  readonly #nominations = new Nominations();
   readonly #listeners = new Set<() => void>();
   #dirty = true;
   #wake: (() => void) | undefined;
@@ -85,6 +96,21 @@ export class Scheduler {
     }
     this.#setHolder(key, observation.holder);
     this.#setPending(key, observation.holder === undefined ? observation.pending : undefined);
+    const { pending, nomination } = observation;
+    if (pending === undefined || nomination === undefined || this.#nominations.has(key)) return;
+    // Another process began to clear this place.
+    this.#nominations.set({ workload: pending, nomination }, true);
+    this.#wakeVictims(nomination.victims);
+  }
+
+  /** Whether a place is being cleared for it. */
+  isNominated(key: string): boolean {
+    return this.#nominations.has(key);
+  }
+
+  /** Who pushes it out, in a sentence; undefined: nobody. */
+  preemptedBy(key: string): string | undefined {
+    return this.#nominations.preemptorOf(key);
   }
 
   /** The object is gone. */
@@ -129,6 +155,8 @@ export class Scheduler {
       }),
       queues: [...queues.list()].map(queueView),
       quotaUse: [...this.#holders.values()].map((holder) => ({ queue: holder.queue, charges: holder.charges })),
+      running: () => [...this.#holders.values()].filter(({ attempt }) => attempt > 0).map(runningOf),
+      nominations: this.#nominations.view(),
       namespaceLabels: new Map([...namespaces.list()].map((item) => [item.metadata.name, item.metadata.labels])),
     };
   }
@@ -212,6 +240,8 @@ export class Scheduler {
     }
     const plan = cycle.plan();
     this.#metrics.cycleSeconds((clock.monotonic() - started) / 1000);
+    for (const key of plan.lapsed) this.#nominations.delete(key);
+    for (const nominated of plan.nominated) void this.#nominate(nominated);
     for (const admit of plan.admitted) {
       // Meanwhile it may have changed, or gone.
       if (this.#pending.get(admit.workload.key) === admit.workload) this.#assume(admit, epoch);
@@ -230,9 +260,34 @@ export class Scheduler {
     }
   }
 
+  /** Keeps the place from now on; those in it are told when that is stored, so that a restart goes on with it. */
+  async #nominate(nominated: Nominated): Promise<void> {
+    const { workload, nomination } = nominated;
+    if (this.#pending.get(workload.key) !== workload) return;
+    this.#nominations.set(nominated, false);
+    const stored = await this.#binders
+      .get(workload.kind)
+      ?.nominate(nominated)
+      .catch(() => false);
+    if (stored !== true) {
+      this.#nominations.delete(workload.key);
+      this.#touch();
+      return;
+    }
+    if (!this.#nominations.stored(nominated)) return;
+    this.#metrics.preempted(workload.queue, nomination.victims.length);
+    this.#wakeVictims(nomination.victims);
+  }
+
+  #wakeVictims(victims: readonly { readonly kind: Workload['kind']; namespace: string; name: string }[]): void {
+    for (const victim of victims) this.#binders.get(victim.kind)?.wake(victim);
+  }
+
   /** Counts the decision before its write begins: the next cycle must not give the nodes away again. */
-  #assume(admit: Admit, epoch: number): void {
-    const { workload } = admit;
+  #assume(decided: Admit, epoch: number): void {
+    const { workload } = decided;
+    const victims = this.#nominations.victimNames(workload.key);
+    const admit = victims === undefined ? decided : { ...decided, decision: { ...decided.decision, victims } };
     const binder = this.#binders.get(workload.kind);
     if (binder === undefined) return;
     const holder: Holder = {
@@ -246,7 +301,13 @@ export class Scheduler {
       cluster: admit.cluster,
       queue: workload.queue,
       charges: admit.queueCharges,
+      accelerator: admit.accelerator,
       priority: workload.priority,
+      // What is not seen back yet is nobody's victim.
+      preemptible: false,
+      ending: false,
+      admittedAtMs: this.#options.clock.now(),
+      lossSince: () => this.#options.clock.now(),
       nodes: admit.nodes,
       perPod: {
         cpuMilli: workload.request.cpuMilli,
@@ -284,6 +345,7 @@ export class Scheduler {
     if (workload === undefined) {
       this.#pending.delete(key);
       this.#answers.delete(key);
+      this.#nominations.delete(key);
       return;
     }
     this.#pending.set(key, workload);
@@ -298,6 +360,7 @@ export class Scheduler {
     }
     if (holder === undefined) {
       this.#holders.delete(key);
+      this.#nominations.left(key, this.#options.clock.now());
       return;
     }
     this.#holders.set(key, holder);
@@ -332,12 +395,36 @@ function isOlder(seen: string, written: string | undefined): boolean {
   return written === undefined || BigInt(seen) < BigInt(written);
 }
 
+const runningOf = (holder: Holder): Running => ({
+  ...holder,
+  admittedAt: holder.admittedAtMs,
+  lossSince: holder.lossSince(),
+});
+
 export function queueView(queue: ComputeQueue): QueueView {
   const { spec } = queue;
+  const { withinQueue, reclaim, borrow } = spec.preemption;
+  const thousand = (count: number | undefined) => (count === undefined ? undefined : count * 1000);
+  const given = <T extends object>(values: T) =>
+    Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
   return {
     name: queue.metadata.name,
     ...(spec.parent === undefined ? {} : { parent: spec.parent }),
-    quota: spec.quota.map((row) => ({ accelerator: row.accelerator, region: row.region, nominal: row.nominal * 1000 })),
+    ordering: spec.ordering,
+    weight: spec.weight,
+    preemption: {
+      withinQueue,
+      reclaim,
+      borrow: borrow.policy,
+      ...given({ borrowMaxPriority: borrow.maxPriority }),
+    },
+    ...given({ minRuntimeMs: thousand(spec.minRuntimeSeconds), maxRunning: spec.limits.maxRunning }),
+    quota: spec.quota.map(({ accelerator, region, nominal, borrowingLimit, lendingLimit }) => ({
+      accelerator,
+      region,
+      nominal: nominal * 1000,
+      ...given({ borrowingLimit: thousand(borrowingLimit), lendingLimit: thousand(lendingLimit) }),
+    })),
     ...(spec.namespaceSelector === undefined ? {} : { namespaceSelector: spec.namespaceSelector }),
     stopPolicy: spec.stopPolicy,
   };

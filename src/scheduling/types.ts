@@ -1,4 +1,4 @@
-import type { Admit, NotAdmitted, QueueCharge, Workload } from '../core/model.ts';
+import type { Admit, Nominated, Nomination, NotAdmitted, QueueCharge, Workload } from '../core/model.ts';
 import type { PodUse } from '../regions/index.ts';
 
 /** A workload (or replica) that holds nodes and quota: what its `status.admission` says. */
@@ -17,7 +17,15 @@ export interface Holder {
   readonly cluster: string;
   readonly queue: string;
   readonly charges: readonly QueueCharge[];
+  /** Type, or '' for CPU only. */
+  readonly accelerator: string;
   readonly priority: number;
+  readonly preemptible: boolean;
+  /** It is giving its nodes back. */
+  readonly ending: boolean;
+  readonly admittedAtMs: number;
+  /** What it did since then is lost when it ends now: the last checkpoint, else the start; in ms. */
+  readonly lossSince: () => number;
   /** Node of each pod in rank order. */
   readonly nodes: readonly string[];
   readonly perPod: PodUse;
@@ -29,6 +37,10 @@ export type BindResult = 'bound' | 'conflict' | 'gone' | 'failed';
 export interface Binder {
   /** Writes the admission into the object's status. Resolves after the write; never throws. */
   bind(admit: Admit, epoch: number, nowMs: number): Promise<{ result: BindResult; resourceVersion?: string }>;
+  /** Writes onto the object that a place is being cleared for it. @returns whether that is stored; never throws */
+  nominate(nominated: Nominated): Promise<boolean>;
+  /** Look at the object of this key again. */
+  wake(holder: Pick<Holder, 'namespace' | 'name'>): void;
   /** Told after a cycle; says on the object why it waits. Must not block. */
   notAdmitted(answer: NotAdmitted): void;
 }
@@ -43,4 +55,6 @@ export interface Observation {
   readonly holder?: Holder;
   /** Set: it wants one now. */
   readonly pending?: Workload;
+  /** Set: by its status a place is being cleared for it; taken up by a process that does not know of it yet. */
+  readonly nomination?: Nomination | undefined;
 }

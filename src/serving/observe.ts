@@ -66,6 +66,8 @@ export interface RolloutInput {
   readonly suspend: boolean;
   /** Queue on the path to the root that stops what runs in it. */
   readonly drainedBy?: string | undefined;
+  /** Who pushes a replica out, in a sentence. */
+  readonly preemptedBy?: (replica: number) => string | undefined;
   /** Hash of the present templates; undefined: they cannot be obeyed, what runs stays. */
   readonly revision: string | undefined;
   readonly shapeHash: string;
@@ -107,6 +109,8 @@ function notWanted(held: HeldReplica, input: RolloutInput): RunEnd | undefined {
   if (held.replica >= input.replicas) {
     return endOf(END_REASON.ScaledDown, `spec.replicas is ${input.replicas}`);
   }
+  const preempted = input.preemptedBy?.(held.replica);
+  if (preempted !== undefined) return endOf(END_REASON.Preempted, preempted);
   if (input.drainedBy === undefined) return undefined;
   return endOf(END_REASON.QueueHeld, `queue ${input.drainedBy} has stopPolicy HoldAndDrain`);
 }

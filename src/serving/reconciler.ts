@@ -8,7 +8,7 @@ import {
   type ModelServingStatus,
 } from '../api/index.ts';
 import { assignmentSummary, decodeAssignment } from '../core/assignment.ts';
-import type { Admit, NotAdmitted } from '../core/model.ts';
+import type { Admit, Nominated, NotAdmitted } from '../core/model.ts';
 import { holdingOf } from '../energy/index.ts';
 import {
   boardsPerNode,
@@ -17,6 +17,7 @@ import {
   type HubStores,
   priorityOf,
   queueOf,
+  regionOf,
   SERVINGS,
   tenantOf,
 } from '../hub/index.ts';
@@ -29,11 +30,12 @@ import { type Member, type MemberPod, type MemberRegistry, runKey } from '../reg
 import type { Clock } from '../runtime/clock.ts';
 import type { ReconcileResult } from '../runtime/controller.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { Binder, BindResult, Scheduler } from '../scheduling/index.ts';
+import type { Binder, BindResult, Holder, Scheduler } from '../scheduling/index.ts';
 import { stillAvoided } from '../workloads/avoid.ts';
 import { findCondition } from '../workloads/conditions.ts';
 import { dispatchRefused, type HonourCheck, honouredNow } from '../workloads/honour.ts';
 import type { MemberNamespaces } from '../workloads/namespaces.ts';
+import { nominationOf, nominationStatus } from '../workloads/nomination.ts';
 import type { RunSettings } from '../workloads/settings.ts';
 import type { Tombstones } from '../workloads/tombstones.ts';
 import { Stopwatches } from '../workloads/watches.ts';
@@ -103,7 +105,7 @@ export class ServingReconciler implements Binder {
     const base = { kind: 'ModelServing' as const, resourceVersion };
     for (const held of status?.admissions ?? []) {
       told.add(held.replica);
-      scheduler.observe({ ...base, key: replicaKey(uid, held.replica), holder: holderOf(serving, held) });
+      scheduler.observe({ ...base, key: replicaKey(uid, held.replica), holder: this.#holder(serving, held) });
     }
     const waits =
       metadata.deletionTimestamp === undefined &&
@@ -114,7 +116,12 @@ export class ServingReconciler implements Binder {
       if (told.has(replica)) continue;
       told.add(replica);
       const pending = waits ? evaluation.workloadOf?.(replica) : undefined;
-      scheduler.observe({ ...base, key: replicaKey(uid, replica), ...(pending === undefined ? {} : { pending }) });
+      const kept = status?.nominations?.find((entry) => entry.replica === replica);
+      scheduler.observe({
+        ...{ ...base, key: replicaKey(uid, replica) },
+        ...(pending === undefined ? {} : { pending }),
+        nomination: kept && nominationOf(kept, regionOf(this.#deps.hub, kept.cluster)),
+      });
     }
     for (const old of this.#told.get(uid) ?? []) if (!told.has(old)) scheduler.forget(replicaKey(uid, old));
     this.#told.set(uid, told);
@@ -179,6 +186,25 @@ export class ServingReconciler implements Binder {
     return results;
   }
 
+  async nominate({ workload, nomination }: Nominated): Promise<boolean> {
+    const serving = this.#deps.hub.servings.get(`${workload.namespace}/${workload.name}`);
+    const replica = ordinalOf(workload.key);
+    if (serving === undefined || replicaKey(serving.metadata.uid ?? '', replica) !== workload.key) return false;
+    if (serving.status?.admissions?.some((held) => held.replica === replica) === true) return false;
+    const others = (serving.status?.nominations ?? []).filter((entry) => entry.replica !== replica);
+    const nominations = [...others, { replica, ...nominationStatus(nomination) }];
+    const { outcome, object } = await this.#deps.status.writeObject(SERVINGS, serving, {
+      ...serving.status,
+      nominations,
+    });
+    if (object !== undefined) this.#deps.hub.servings.applyIfCurrent(object, serving.metadata.resourceVersion);
+    return outcome === 'written' && object?.status?.nominations?.some((entry) => entry.replica === replica) === true;
+  }
+
+  wake({ namespace, name }: { namespace: string; name: string }): void {
+    this.#deps.enqueue(`${namespace}/${name}`);
+  }
+
   notAdmitted(answer: NotAdmitted): void {
     const key = `${answer.workload.namespace}/${answer.workload.name}`;
     const said = findCondition(this.#deps.hub.servings.get(key)?.status?.conditions, CONDITION.Admitted);
@@ -199,6 +225,7 @@ export class ServingReconciler implements Binder {
       replicas: serving.spec.replicas,
       suspend: serving.spec.suspend,
       drainedBy: scheduler.drainedBy(held[0]?.queue ?? evaluation.queue),
+      preemptedBy: (replica) => scheduler.preemptedBy(replicaKey(serving.metadata.uid ?? '', replica)),
       revision: honoured.status === 'True' ? evaluation.revision : undefined,
       shapeHash: evaluation.shapeHash,
       refused: honoured.status === 'False' ? honoured.message : undefined,
@@ -222,7 +249,8 @@ export class ServingReconciler implements Binder {
         view: ({ replica }) => views.get(replica),
         rollout: decided,
         gone: acted.gone,
-        region: (cluster) => hub.clusters.get(cluster)?.spec.region ?? members.get(cluster)?.object.spec.region ?? '',
+        nominated: (replica) => scheduler.isNominated(replicaKey(serving.metadata.uid ?? '', replica)),
+        region: (cluster) => regionOf(hub, cluster) || (members.get(cluster)?.object.spec.region ?? ''),
         meter: (entry) => this.#meter(serving, entry),
         unreachable: acted.unreachable,
         avoidMs: settings.avoidMs,
@@ -255,6 +283,36 @@ export class ServingReconciler implements Binder {
       priority: priorityOf(hub, serving.spec.priorityClassName),
       declared: declaredAccelerators(hub),
       excluded: namespaces.excluded(namespace),
+    };
+  }
+
+  #holder({ metadata, spec }: ModelServing, held: HeldReplica): Holder {
+    const { uid = '', namespace = '', name } = metadata;
+    const admittedAtMs = Date.parse(held.admittedAt);
+    return {
+      key: replicaKey(uid, held.replica),
+      kind: 'ModelServing',
+      uid,
+      attempt: held.attempt,
+      run: runKey(uid, held.attempt),
+      namespace,
+      name,
+      cluster: held.cluster,
+      queue: held.queue,
+      charges: held.queueCharges,
+      accelerator: held.accelerator,
+      priority: held.priority,
+      preemptible: spec.preemptible,
+      ending: held.ending !== undefined || spec.suspend || metadata.deletionTimestamp !== undefined,
+      admittedAtMs,
+      // A serving has nothing to do again: it only starts again.
+      lossSince: () => this.#deps.clock.now(),
+      nodes: decodeAssignment(held.assignment),
+      perPod: {
+        cpuMilli: held.cpuMilliPerNode,
+        memoryMi: held.memoryMiPerNode,
+        gpuMilli: held.gpusPerNode * 1000,
+      },
     };
   }
 
@@ -482,29 +540,6 @@ function stillWanted({ metadata, spec, status }: ModelServing, evaluation: Evalu
     status?.admissions?.some((held) => held.replica === replica) !== true &&
     evaluation.workloadOf?.(replica).classKey === workload.classKey
   );
-}
-
-function holderOf({ metadata }: ModelServing, held: HeldReplica) {
-  const { uid = '', namespace = '', name } = metadata;
-  return {
-    key: replicaKey(uid, held.replica),
-    kind: 'ModelServing' as const,
-    uid,
-    attempt: held.attempt,
-    run: runKey(uid, held.attempt),
-    namespace,
-    name,
-    cluster: held.cluster,
-    queue: held.queue,
-    charges: held.queueCharges,
-    priority: held.priority,
-    nodes: decodeAssignment(held.assignment),
-    perPod: {
-      cpuMilli: held.cpuMilliPerNode,
-      memoryMi: held.memoryMiPerNode,
-      gpuMilli: held.gpusPerNode * 1000,
-    },
-  };
 }
 
 /** An admission as some region would get it, for the server's dry run. */

@@ -43,6 +43,8 @@ export interface Sight {
   readonly rollout: Rollout;
   /** Ending replicas of which the member confirmed that nothing is left. */
   readonly gone: ReadonlySet<number>;
+  /** Whether a place is being cleared for a replica. */
+  readonly nominated?: (replica: number) => boolean;
   readonly region: (cluster: string) => string;
   readonly meter: (held: HeldReplica) => Meter | undefined;
   /** Members that do not answer, each with why. */
@@ -88,8 +90,12 @@ export function admittedStatus(
   });
   const admissions = [...(old.admissions ?? []), ...added].sort((a, b) => a.replica - b.replica);
   const last = admits.at(-1);
+  const taken = new Set(added.map(({ replica }) => replica));
+  const { nominations, ...rest } = old;
+  const others = nominations?.filter(({ replica }) => !taken.has(replica)) ?? [];
   const next: ModelServingStatus = {
-    ...old,
+    ...rest,
+    ...(others.length > 0 ? { nominations: others } : {}),
     attempt,
     admissions,
     queue: evaluation.queue,
@@ -128,7 +134,8 @@ export function deriveStatus(serving: ModelServing, sight: Sight): ModelServingS
   const now = iso(sight.nowMs);
   const generation = serving.metadata.generation ?? 1;
   const before = serving.status ?? {};
-  const { rollingReplica: _r, avoid: _a, ...kept } = before;
+  const { rollingReplica: _r, avoid: _a, nominations: _n, ...kept } = before;
+  const nominations = (before.nominations ?? []).filter(({ replica }) => sight.nominated?.(replica) === true);
   const { rolling } = sight.rollout;
   const avoid = avoidedAfter(serving, sight);
   const replicaStatuses = replicaStatusesOf(before, sight);
@@ -144,6 +151,7 @@ export function deriveStatus(serving: ModelServing, sight: Sight): ModelServingS
     selector: selectorText(servingSelector(serving)),
     ...(rolling === undefined ? {} : { rollingReplica: rolling }),
     ...(avoid.length > 0 ? { avoid } : {}),
+    ...(nominations.length > 0 ? { nominations } : {}),
   };
   next.replicas = next.admissions?.length ?? 0;
   next = withPlacement(next, sight);

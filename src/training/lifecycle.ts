@@ -12,7 +12,7 @@ import { findCondition, isTrue } from '../workloads/conditions.ts';
 import type { RunEnd } from '../workloads/run-end.ts';
 import { secondsBetween } from '../workloads/times.ts';
 
-export type RestartBudget = 'infra' | 'application' | 'free';
+export type RestartBudget = 'infra' | 'application' | 'preemption' | 'free';
 
 /** Which limit a restart for this reason counts against; 'none': there is no restart. */
 export function budgetOf(reason: EndReason): RestartBudget | 'none' {
@@ -23,6 +23,8 @@ export function budgetOf(reason: EndReason): RestartBudget | 'none' {
     case END_REASON.PodLost:
     case END_REASON.JobLost:
       return 'infra';
+    case END_REASON.Preempted:
+      return 'preemption';
     case END_REASON.BindConflict:
     case END_REASON.Suspended:
     case END_REASON.SpecChanged:
@@ -34,17 +36,17 @@ export function budgetOf(reason: EndReason): RestartBudget | 'none' {
   }
 }
 
-const NO_RESTARTS = { infra: 0, application: 0, free: 0 };
+const NO_RESTARTS: NonNullable<ModelTrainingStatus['restarts']> = { infra: 0, application: 0, free: 0 };
 
 /** How a training that ends an attempt for this reason goes on. */
 export function afterEnd(spec: ModelTrainingSpec, status: ModelTrainingStatus, reason: EndReason) {
   const budget = budgetOf(reason);
-  const restarts = { ...(status.restarts ?? NO_RESTARTS) };
+  const restarts: typeof NO_RESTARTS = { ...(status.restarts ?? NO_RESTARTS) };
   if (reason === END_REASON.Succeeded) return { outcome: 'succeeded' as const, restarts, waitSeconds: 0 };
   if (budget === 'none') return { outcome: 'failed' as const, restarts, waitSeconds: 0 };
   const counted =
     reason !== END_REASON.Suspended && reason !== END_REASON.QueueHeld && reason !== END_REASON.SpecChanged;
-  if (counted) restarts[budget] += 1;
+  if (counted) restarts[budget] = (restarts[budget] ?? 0) + 1;
   const { failurePolicy } = spec;
   const over =
     (budget === 'infra' && restarts.infra > failurePolicy.maxRestarts) ||
@@ -52,7 +54,8 @@ export function afterEnd(spec: ModelTrainingSpec, status: ModelTrainingStatus, r
   if (over) return { outcome: 'failed' as const, restarts: status.restarts ?? NO_RESTARTS, waitSeconds: 0 };
   const tries = restarts.infra + restarts.application;
   const { initialSeconds, maxSeconds } = failurePolicy.backoff;
-  const waitSeconds = budget === 'free' ? 0 : Math.min(maxSeconds, initialSeconds * 2 ** Math.max(0, tries - 1));
+  const atOnce = budget === 'free' || budget === 'preemption';
+  const waitSeconds = atOnce ? 0 : Math.min(maxSeconds, initialSeconds * 2 ** Math.max(0, tries - 1));
   return { outcome: 'retry' as const, restarts, waitSeconds };
 }
 

@@ -10,7 +10,7 @@ import {
   type TrainingPhase,
 } from '../api/index.ts';
 import { decodeAssignment } from '../core/assignment.ts';
-import type { Admit, NotAdmitted } from '../core/model.ts';
+import type { Admit, Nominated, NotAdmitted } from '../core/model.ts';
 import { holdingOf } from '../energy/index.ts';
 import {
   boardsPerNode,
@@ -19,6 +19,7 @@ import {
   type HubStores,
   priorityOf,
   queueOf,
+  regionOf,
   TRAININGS,
   tenantOf,
 } from '../hub/index.ts';
@@ -34,10 +35,12 @@ import type { ReconcileResult } from '../runtime/controller.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Binder, BindResult, Scheduler } from '../scheduling/index.ts';
 import { stillAvoided } from '../workloads/avoid.ts';
+import { lastCheckpointMs } from '../workloads/checkpoint.ts';
 import { type ConditionValue, findCondition, isTrue } from '../workloads/conditions.ts';
 import { dispatchRefused, type HonourCheck, honouredNow } from '../workloads/honour.ts';
 import { deleteOwned, forceDeleteOnLostNodes, podsLeft } from '../workloads/member-objects.ts';
 import type { MemberNamespaces } from '../workloads/namespaces.ts';
+import { nominationOf, nominationStatus } from '../workloads/nomination.ts';
 import type { RunEnd } from '../workloads/run-end.ts';
 import type { RunSettings } from '../workloads/settings.ts';
 import { iso } from '../workloads/times.ts';
@@ -47,7 +50,7 @@ import { renderForCheck } from './check.ts';
 import { jobName, type RunPlace } from './desired.ts';
 import { bindPods, createAttempt } from './dispatch.ts';
 import { type Evaluation, evaluate, isFinished, type TrainingContext } from './evaluate.ts';
-import { expiresAt, nextDeadlineMs, passedDeadline } from './lifecycle.ts';
+import { expiresAt, nextDeadlineMs, passedDeadline, runningSince } from './lifecycle.ts';
 import { type AttemptView, viewAttempt } from './observe.ts';
 import { admittedStatus, deriveStatus, type Sight } from './status.ts';
 
@@ -103,7 +106,12 @@ export class TrainingReconciler implements Binder {
           cluster: admission.cluster,
           queue: admission.queue,
           charges: admission.queueCharges,
+          accelerator: admission.accelerator,
           priority: admission.priority,
+          preemptible: spec.preemptible,
+          ending: status?.ending !== undefined || spec.suspend || metadata.deletionTimestamp !== undefined,
+          admittedAtMs: Date.parse(admission.admittedAt),
+          lossSince: () => this.#lossSince(training),
           nodes: decodeAssignment(admission.assignment),
           perPod: {
             cpuMilli: admission.cpuMilliPerNode,
@@ -123,8 +131,34 @@ export class TrainingReconciler implements Binder {
       honouredNow(training) &&
       !(Date.parse(status?.nextAttemptTime ?? '') > this.#deps.clock.now()) &&
       overdueOf(training, this.#deps.clock.now()) === undefined;
-    this.#deps.scheduler.observe({ ...base, ...(waits ? { pending: evaluation.workload } : {}) });
+    const { nomination } = status ?? {};
+    this.#deps.scheduler.observe({
+      ...base,
+      ...(waits ? { pending: evaluation.workload } : {}),
+      nomination: nomination && nominationOf(nomination, regionOf(this.#deps.hub, nomination.cluster)),
+    });
     return evaluation;
+  }
+
+  /** What it did since then is lost when it ends now. Another cluster's clock is not trusted beyond our own. */
+  #lossSince({ metadata, status }: ModelTraining): number {
+    const { admission } = status ?? {};
+    const start = Date.parse((status && runningSince(status)) ?? admission?.admittedAt ?? '');
+    if (admission === undefined) return start;
+    const pods = this.#deps.members.get(admission.cluster)?.pods.byIndex('workload', metadata.uid ?? '') ?? [];
+    return Math.max(start, Math.min(lastCheckpointMs(pods, admission.attempt) ?? start, this.#deps.clock.now()));
+  }
+
+  async nominate({ workload, nomination }: Nominated): Promise<boolean> {
+    const training = this.#deps.hub.trainings.get(`${workload.namespace}/${workload.name}`);
+    if (training?.metadata.uid !== workload.key || training.status?.admission !== undefined) return false;
+    const status = { ...training.status, nomination: nominationStatus(nomination) };
+    const { outcome, object } = await this.#deps.status.writeObject(TRAININGS, training, status);
+    return outcome === 'written' && object?.status?.nomination?.until === status.nomination.until;
+  }
+
+  wake({ namespace, name }: { namespace: string; name: string }): void {
+    this.#deps.enqueue(`${namespace}/${name}`);
   }
 
   /** Writes the scheduler's decision; the version precondition makes sure that it was made on what is there. */
@@ -174,6 +208,7 @@ export class TrainingReconciler implements Binder {
       waiting: answer === undefined ? undefined : { reason: answer.reason, message: answer.message },
       avoidMs: this.#deps.settings.avoidMs,
       overdue: overdueOf(training, nowMs),
+      nominated: this.#deps.scheduler.isNominated(training.metadata.uid ?? ''),
       placed: attempt.placed,
       gone: attempt.gone,
       view: attempt.view,
@@ -313,6 +348,8 @@ export class TrainingReconciler implements Binder {
     if (!placed && evaluation.shapeHash !== status?.admission?.shapeHash) {
       return end(END_REASON.SpecChanged, 'the spec asks for something else than what was admitted');
     }
+    const preempted = this.#deps.scheduler.preemptedBy(training.metadata.uid ?? '');
+    if (preempted !== undefined) return end(END_REASON.Preempted, preempted);
     const queue = status?.admission?.queue ?? '';
     const held = this.#deps.scheduler.drainedBy(queue);
     if (held !== undefined) return end(END_REASON.QueueHeld, `queue ${held} has stopPolicy HoldAndDrain`);

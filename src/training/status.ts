@@ -45,6 +45,8 @@ export interface Sight {
   readonly placed: boolean;
   /** The attempt ends for this reason. */
   readonly end?: RunEnd | undefined;
+  /** A place is being cleared for it. */
+  readonly nominated?: boolean;
   /** A deadline has passed while it holds nothing: it fails without an attempt. */
   readonly overdue?: { readonly reason: string; readonly message: string } | undefined;
   /** An ending attempt's Job and pods are confirmed gone. */
@@ -89,7 +91,7 @@ export function admittedStatus(
     admittedAt: now,
   };
   const placement = placementOf(admit, now);
-  const { nextAttemptTime: _past, ...rest } = old;
+  const { nextAttemptTime: _past, nomination: _taken, ...rest } = old;
   const next: ModelTrainingStatus = {
     ...rest,
     attempt,
@@ -147,6 +149,7 @@ export function deriveStatus(training: ModelTraining, sight: Sight): ModelTraini
   const generation = training.metadata.generation ?? 1;
   let next: ModelTrainingStatus = { ...training.status, observedGeneration: generation, queue: sight.evaluation.queue };
   if (next.attempt === undefined) next.attempt = 0;
+  if (sight.nominated !== true) delete next.nomination;
   if (sight.job !== undefined && next.admission !== undefined) next.jobsStatus = [sight.job];
   if (next.admission !== undefined) next.conditions = attemptConditions(training, next, sight, now);
   if (sight.end !== undefined && next.ending === undefined && next.admission !== undefined) {
