@@ -94,18 +94,17 @@ function build(): void {
 }
 
 function printAccess(environment: LocalEnvironment, operator: OperatorProcess): void {
-  const lines = [
-    '',
-    `  kubectl     ${environment.kubectl}`,
-    `  hub         export KUBECONFIG=${environment.hub.kubeconfigPath}`,
-    ...[...environment.regions].map(
-      ([name, region]) => `  ${name.padEnd(11)} export KUBECONFIG=${region.kubeconfigPath}`,
-    ),
-    `  metrics     ${operator.url}/metrics`,
-    `  log         ${operator.logPath}`,
-    '',
+  const rows: [what: string, where: string][] = [
+    ['kubectl', environment.kubectl],
+    ...[environment.hub, ...environment.regions.values()].map(({ name, kubeconfigPath }): [string, string] => [
+      name,
+      `export KUBECONFIG=${kubeconfigPath}`,
+    ]),
+    ['metrics', `${operator.url}/metrics`],
+    ['log', operator.logPath],
   ];
-  process.stdout.write(`${lines.join('\n')}\n`);
+  const width = Math.max(...rows.map(([what]) => what.length));
+  process.stdout.write(`\n${rows.map(([what, where]) => `  ${what.padEnd(width)}  ${where}`).join('\n')}\n\n`);
 }
 
 /** On a terminal the table is drawn in place; elsewhere a line is printed when a sample's phase changes. */
