@@ -87,6 +87,11 @@ export const computeQueueSpec = z
       0,
       31_536_000,
     ).optional(),
+    quotaDrainSeconds: int(
+      'When its quota is lowered below what it uses, what is beyond is stopped after so long, in seconds, lowest priority and least loss first; preemptible work only. Default 300.',
+      0,
+      31_536_000,
+    ).default(300),
     limits: z
       .object({
         maxRunning: int(

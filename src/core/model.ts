@@ -150,6 +150,8 @@ export interface QueueView {
   readonly preemption?: PreemptionPolicy;
   /** A workload of the subtree that was admitted less than this ago is not pushed out. Default 0; the nearest queue counts. */
   readonly minRuntimeMs?: number;
+  /** What is used beyond a quota that was lowered is taken back after so long. Default: never. */
+  readonly quotaDrainMs?: number;
   /** Most workloads of the subtree that hold quota at once. Default: no bound. */
   readonly maxRunning?: number;
   readonly quota: readonly QuotaRowView[];

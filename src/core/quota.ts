@@ -49,6 +49,12 @@ export interface QuotaUsageRow extends QuotaKey {
   readonly borrowedMilli: number;
 }
 
+/** A queue that uses more than it may, whatever the others leave idle. */
+export interface QuotaExcess extends QuotaKey {
+  readonly queue: string;
+  readonly milliGpus: number;
+}
+
 const OK = { ok: true } as const;
 
 export class QuotaTree {
@@ -227,6 +233,16 @@ export class QuotaTree {
     this.#apply(use, -1);
   }
 
+  /** Parents before their children. What was admitted stays counted when quota shrinks: this is what is beyond it. */
+  excess(): QuotaExcess[] {
+    return this.#forest.nodes.flatMap((node) =>
+      [...this.#dimensions.values()].flatMap((dimension) => {
+        const milliGpus = dimension.excess(node);
+        return milliGpus > 0 ? [{ queue: node.view.name, ...dimension.key, milliGpus }] : [];
+      }),
+    );
+  }
+
   /** Rows of the queue's subtree, and others in use there; in order of key. */
   usage(queue: string): QuotaUsageRow[] {
     const node = this.#forest.byName.get(queue);
@@ -375,6 +391,12 @@ class Dimension {
       this.used[index] = (this.used[index] ?? 0) + milli;
       passedUp = Math.max(0, after - guaranteed) - Math.max(0, before - guaranteed);
     }
+  }
+
+  /** Use beyond what the queue brings in and may borrow; a root borrows from nobody. */
+  excess({ index, path }: QueueNode): number {
+    const borrow = path.length === 1 ? 0 : (this.borrow[index] ?? 0);
+    return (this.usage[index] ?? 0) - (this.subtree[index] ?? 0) - borrow;
   }
 
   /** Whether the queue uses more than it brings in once `milli` more are used. */

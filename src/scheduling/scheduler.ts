@@ -16,6 +16,7 @@ import { clusterView, type Inventory, type Member, type MemberNamespace, type Me
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
+import { QuotaDrain } from './drain.ts';
 import { schedulerMetrics } from './metrics.ts';
 import { Nominations } from './nominations.ts';
 import type { Binder, Holder, Observation } from './types.ts';
@@ -63,6 +64,9 @@ export class Scheduler {
   readonly #assumed = new Map<string, Assumed>();
   readonly #answers = new Map<string, NotAdmitted>();
   readonly #nominations = new Nominations();
+  readonly #drain = new QuotaDrain();
+  /** Ends the wait for the next delay of a quota that was lowered. */
+  #cancelDrain: (() => void) | undefined;
   readonly #listeners = new Set<() => void>();
   #dirty = true;
   #wake: (() => void) | undefined;
@@ -110,7 +114,7 @@ export class Scheduler {
 
   /** Who pushes it out, in a sentence; undefined: nobody. */
   preemptedBy(key: string): string | undefined {
-    return this.#nominations.preemptorOf(key);
+    return this.#nominations.preemptorOf(key) ?? this.#drain.reason(key);
   }
 
   /** The object is gone. */
@@ -191,6 +195,7 @@ export class Scheduler {
       this.#dirty = false;
       const started = clock.monotonic();
       try {
+        this.#drainQuota();
         await this.#cycle(epoch, signal);
       } catch (error) {
         // A cycle is pure: the same input would throw again at once, so wait before the next look.
@@ -205,7 +210,7 @@ export class Scheduler {
 
   async #waitForWork(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    while (!signal.aborted && !(this.#dirty && this.#pending.size > 0)) {
+    while (!signal.aborted && !(this.#dirty && (this.#pending.size > 0 || this.#holders.size > 0))) {
       await new Promise<void>((resolve) => {
         const done = (): void => {
           this.#wake = undefined;
@@ -224,6 +229,15 @@ export class Scheduler {
       before = this.#changes;
       await clock.sleep(IDLE_WINDOW_MS, signal).catch(() => {});
     }
+  }
+
+  /** Stops what queues use beyond a quota that was lowered, when their delay is over. */
+  #drainQuota(): void {
+    const { clock } = this.#options;
+    const { stop, waitMs } = this.#drain.look(this.snapshot(), clock.now());
+    this.#wakeVictims(stop);
+    this.#cancelDrain?.();
+    this.#cancelDrain = waitMs === undefined ? undefined : clock.setTimer(() => this.wake(), waitMs + 1);
   }
 
   #changes = 0;
@@ -361,6 +375,7 @@ export class Scheduler {
     if (holder === undefined) {
       this.#holders.delete(key);
       this.#nominations.left(key, this.#options.clock.now());
+      this.#drain.left(key);
       return;
     }
     this.#holders.set(key, holder);
@@ -418,6 +433,7 @@ export function queueView(queue: ComputeQueue): QueueView {
       borrow: borrow.policy,
       ...given({ borrowMaxPriority: borrow.maxPriority }),
     },
+    quotaDrainMs: spec.quotaDrainSeconds * 1000,
     ...given({ minRuntimeMs: thousand(spec.minRuntimeSeconds), maxRunning: spec.limits.maxRunning }),
     quota: spec.quota.map(({ accelerator, region, nominal, borrowingLimit, lendingLimit }) => ({
       accelerator,
