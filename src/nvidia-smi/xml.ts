@@ -36,6 +36,7 @@ const parser = new XMLParser({
   attributeNamePrefix: '@',
   parseTagValue: false,
   parseAttributeValue: false,
+  jPath: false,
   maxNestedTags: MAX_DEPTH,
   isArray: (name) => REPEATED.has(name),
 });
