@@ -2,7 +2,7 @@ import { Block, type Notes } from './block.ts';
 import { readGpu } from './gpu.ts';
 import type { Gpu, NvidiaSmiDocument } from './model.ts';
 import { count, type Reading, text } from './reading.ts';
-import { readXml } from './xml.ts';
+import { NvidiaSmiError, readXml } from './xml.ts';
 
 /**
  * Parses the output of `nvidia-smi -q -x` of any driver with DTD v9 to v13 (384 to 595 and later).
@@ -17,6 +17,10 @@ export function parseNvidiaSmi(input: string | Uint8Array): NvidiaSmiDocument {
   const log = new Block(root, '', notes);
   const gpus = log.items('gpu').map(readGpu);
   const attachedGpus = log.read('attached_gpus', count);
+  // Zero boards is an answer only where the driver gives it.
+  if (gpus.length === 0 && attachedGpus.state !== 'value') {
+    throw new NvidiaSmiError('The document holds no GPU and does not tell how many there are.');
+  }
   return {
     dtd: dtd === null ? null : (text(dtd) ?? null),
     timestamp: log.read('timestamp', text),

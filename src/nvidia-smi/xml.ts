@@ -53,11 +53,12 @@ export function readXml(input: string | Uint8Array): Xml {
   const whole = (typeof input === 'string' ? input : new TextDecoder().decode(input)).replaceAll(CONTROLS, '');
   const { head, document } = locate(whole);
   const dtd = DTD.exec(head)?.[1] ?? null;
-  if (DECLARATION.test(head.replace(DTD, '')) || DECLARATION.test(document)) {
-    throw new NvidiaSmiError('The document declares a document type or entities of its own, which is refused.');
-  }
   // Clocks are most of the document, and malformed under some drivers. Names of processes hold arbitrary bytes.
   const lean = without(document, ['supported_clocks', 'accounted_processes', 'process_name']);
+  if (lean.includes(OPENING, OPENING.length)) throw new NvidiaSmiError('The text holds more than one document.');
+  if (DECLARATION.test(head.replace(DTD, '')) || DECLARATION.test(lean)) {
+    throw new NvidiaSmiError('The document declares a document type or entities of its own, which is refused.');
+  }
   const fault = faultOf(lean);
   if (fault === undefined) return { dtd, root: treeOf(lean), processesDropped: false };
   const leaner = without(lean, ['processes']);
@@ -103,15 +104,10 @@ function faultOf(document: string): string | undefined {
 }
 
 function treeOf(document: string): Body {
-  let tree: Record<string, Body>;
   try {
-    tree = parser.parse(document);
+    const { nvidia_smi_log: root } = parser.parse(document) as { nvidia_smi_log: Body };
+    return root;
   } catch (error) {
     throw new NvidiaSmiError(`The document is refused: ${error instanceof Error ? error.message : String(error)}`);
   }
-  const root = tree.nvidia_smi_log;
-  if (root === undefined || Array.isArray(root) || Object.keys(tree).length > 1) {
-    throw new NvidiaSmiError('The text holds more than one document.');
-  }
-  return root;
 }
