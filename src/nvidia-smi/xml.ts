@@ -26,8 +26,6 @@ const DTD = /<!DOCTYPE\s+nvidia_smi_log\s+SYSTEM\s+"nvsmi_device_(v\d{1,4})\.dtd
 const DECLARATION = /<!(?:DOCTYPE|ENTITY)/i;
 /** Control characters but for tab and line ends. */
 const CONTROLS = /[^\P{Cc}\t\n\r]/gu;
-/** Elements that may stand there more than once. */
-const REPEATED = new Set(['gpu', 'mig_device', 'process_info']);
 /** Real documents nest eight deep. */
 const MAX_DEPTH = 32;
 
@@ -38,7 +36,6 @@ const parser = new XMLParser({
   parseAttributeValue: false,
   jPath: false,
   maxNestedTags: MAX_DEPTH,
-  isArray: (name) => REPEATED.has(name),
 });
 
 /**
