@@ -17,6 +17,7 @@ export interface Notes {
 }
 
 const LONGEST_UNKNOWN = 80;
+const SEVERAL = '(several elements where one is expected)';
 
 /**
  * An element that holds others, read by the names of its children: the same name means different things under
@@ -37,7 +38,7 @@ export class Block {
     // A text instead of children stands for all of them, however deep.
     if (typeof this.body === 'string') return this;
     const body = childOf(this.body, name);
-    if (Array.isArray(body)) this.unknown(this.pathOf(name), '(several elements where one is expected)');
+    if (Array.isArray(body)) this.unknown(this.pathOf(name), SEVERAL);
     return new Block(Array.isArray(body) ? undefined : body, this.pathOf(name), this.notes);
   }
 
@@ -53,8 +54,10 @@ export class Block {
 
   /** The elements `item` of the element `name`; an empty list where that is empty or says None. */
   list(name: string, item: string): Reading<readonly Block[]> {
-    const body = typeof this.body === 'string' ? this.body : childOf(this.body, name);
+    if (typeof this.body === 'string') return this.noValue(this.body, this.path);
+    const body = childOf(this.body, name);
     if (body === undefined) return ABSENT;
+    if (Array.isArray(body)) return this.unknown(this.pathOf(name), SEVERAL);
     if (typeof body !== 'string') return value(this.block(name).items(item));
     return body === '' || body === 'None' ? value([]) : this.noValue(body, this.pathOf(name));
   }

@@ -279,6 +279,15 @@ describe('processes', () => {
     expect(onlyGpu({ processes: '\n' }).processes).toEqual(value([]));
     expect(onlyGpu({ processes: 'N/A' }).processes).toEqual(unsupported());
     expect(onlyGpu({}).processes).toEqual(absent);
+    expect(onlyGpu({ processes: 'GPU is lost' }).processes).toEqual(failed('GPU is lost'));
+    const emptyGpu = '<nvidia_smi_log><gpu></gpu></nvidia_smi_log>';
+    expect(parseNvidiaSmi(emptyGpu).gpus[0]?.processes).toEqual(absent);
+  });
+
+  it('in two lists are not told at all', () => {
+    const document = parseNvidiaSmi(gpuDocument({ processes: [{ process_info: { pid: '1' } }, ''] }));
+    expect(document.gpus[0]?.processes).toEqual(absent);
+    expect(document.unknownValues.map(({ element }) => element)).toEqual(['gpu/processes']);
   });
 
   it('with names of any bytes do no harm', () => {
