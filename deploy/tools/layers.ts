@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 /** Layers whose every file may be imported; the others are features, seen through index.ts only. */
 const OPEN = new Set(['api', 'core', 'runtime', 'kube', 'workloads']);
-const FRAMEWORK_FILES = /(^|\/)(main|[^/]+\.module|[^/]+\.http|[^/]+\.health)\.ts$/;
+const FRAMEWORK_FILES = /(^|\/)((?:[^/]+\.)?main|[^/]+\.module|[^/]+\.http|[^/]+\.health)\.ts$/;
 const PURE = new Set(['api', 'core', 'nvidia-smi']);
 /** Packages of the pure layers. */
 const PURE_PACKAGES: Readonly<Record<string, readonly string[]>> = { api: ['zod'], 'nvidia-smi': ['fast-xml-parser'] };
@@ -65,7 +65,7 @@ function packageImport(path: string, folder: string, target: string, isTest: boo
   const out: string[] = [];
   if (target.startsWith('@nestjs/') && !FRAMEWORK_FILES.test(path)) {
     out.push(
-      `src/${path} imports ${target}: the framework belongs into main.ts, *.module.ts, *.http.ts and *.health.ts`,
+      `src/${path} imports ${target}: the framework belongs into *main.ts, *.module.ts, *.http.ts and *.health.ts`,
     );
   }
   const isOdd = !(PURE_PACKAGES[folder] ?? []).includes(target);

@@ -36,6 +36,8 @@ describe('the direction of imports', () => {
     ['a feature importing one above it', 'regions/x.ts', "import { a } from '../scheduling/index.ts';"],
     ['a feature importing the composition', 'training/x.ts', "import { a } from '../operator.ts';"],
     ['the framework in a plain class', 'training/x.ts', "import { Injectable } from '@nestjs/common';"],
+    ['a library in the parser', 'nvidia-smi/x.ts', "import { parse } from 'yaml';"],
+    ['the parser importing a feature', 'nvidia-smi/x.ts', "import { a } from '../energy/index.ts';"],
     ['an import over several lines', 'core/x.ts', "import {\n  a,\n  b,\n} from '../hub/index.ts';"],
   ];
   for (const [what, path, text] of planted) {
@@ -61,7 +63,9 @@ describe('the direction of imports', () => {
     expect(violationsOf('core/x.ts', "import { GROUP } from '../api/index.ts';")).toEqual([]);
     expect(violationsOf('training/x.ts', "import { Inventory } from '../regions/index.ts';")).toEqual([]);
     expect(violationsOf('observability/x.http.ts', "import { Get } from '@nestjs/common';")).toEqual([]);
+    expect(violationsOf('operator.main.ts', "import { NestFactory } from '@nestjs/core';")).toEqual([]);
     expect(violationsOf('api/x.ts', "import { z } from 'zod';")).toEqual([]);
+    expect(violationsOf('nvidia-smi/x.ts', "import { XMLParser } from 'fast-xml-parser';")).toEqual([]);
     expect(violationsOf('core/x.ts', 'export const at = (now: number) => new Date(now);')).toEqual([]);
     expect(violationsOf('core/x.test.ts', "import { readFile } from 'node:fs';")).toEqual([]);
     expect(violationsOf('core/x.ts', '// waits for Date.now() as an async argument\nexport const a = 1;')).toEqual([]);

@@ -1,0 +1,88 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppModule } from './app.module.ts';
+import { type Config, ConfigError, describeSettings, loadConfig } from './config/index.ts';
+import { isUnreachable } from './kube/errors.ts';
+import { defaultCredentials, inClusterCredentials, KubeconfigError } from './kube/kubeconfig.ts';
+import { createLogger, frameworkLogger, PrometheusMetrics } from './observability/index.ts';
+import { buildOperator } from './operator.ts';
+import type { Logger } from './runtime/logger.ts';
+
+const USAGE = `usage: aidc-operator operator [FLAG ...]
+
+Runs the operator on the hub. Every flag can be given as an environment variable.
+
+${describeSettings()}
+
+Exit codes: 0 stopped by a signal, 1 a part failed or leadership was lost, 2 wrong usage, 3 the hub does not answer.
+`;
+
+/** How long the hub may stay silent at start before the process gives up (and is started again by whoever runs it). */
+const START_TRIES = 10;
+const START_RETRY_MS = 3_000;
+
+/** The role `operator`. @returns the exit code */
+export async function run(flags: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  if (flags.includes('--help')) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  try {
+    return await runOperator(loadConfig(flags, env), env);
+  } catch (error) {
+    if (!(error instanceof ConfigError || error instanceof KubeconfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 2;
+  }
+}
+
+async function runOperator(config: Config, env: NodeJS.ProcessEnv): Promise<number> {
+  const logger = createLogger(config.logLevel);
+  const metrics = new PrometheusMetrics({ processMetrics: true });
+  const stop = new AbortController();
+  let code = 0;
+  const fatal = (error: Error): void => {
+    logger.error('stopping', { error });
+    code = 1;
+    stop.abort(error);
+    // What hangs must not keep a process without leadership alive.
+    setTimeout(() => process.exit(1), 5_000).unref();
+  };
+  const credentials =
+    config.kubeconfig === undefined && env.KUBECONFIG === undefined && env.KUBERNETES_SERVICE_HOST !== undefined
+      ? inClusterCredentials()
+      : defaultCredentials(config.kubeconfig ?? env.KUBECONFIG, { allowLocalAccess: true });
+  const operator = await startWithRetry(() => buildOperator({ config, credentials, logger, metrics, fatal }), logger);
+  if (operator === undefined) return 3;
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.for({ operator, logger, metrics }),
+    new FastifyAdapter(),
+    { logger: frameworkLogger(logger), abortOnError: false },
+  );
+  // Probes must answer while caches fill, so the server comes first.
+  await app.listen(config.httpPort, config.httpHost);
+  logger.info('listening', { url: await app.getUrl() });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      logger.info('stopping', { signal });
+      stop.abort(new Error(signal));
+    });
+  }
+  await operator.run(stop.signal);
+  await app.close();
+  return code;
+}
+
+async function startWithRetry<T>(start: () => Promise<T>, logger: Logger): Promise<T | undefined> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await start();
+    } catch (error) {
+      if (!isUnreachable(error)) throw error;
+      logger.error('the hub does not answer', { error, tries, of: START_TRIES });
+      if (tries >= START_TRIES) return undefined;
+      await new Promise((resolve) => setTimeout(resolve, START_RETRY_MS));
+    }
+  }
+}
