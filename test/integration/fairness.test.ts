@@ -39,7 +39,7 @@ beforeAll(async () => {
   west = clientOf(centre.region('west'));
   await applyAll(hub, [
     priorityClass('urgent', 1000),
-    queue('root', {}),
+    queue('root', { stopPolicy: 'None' }),
     team('alpha', 24, { preemption: { withinQueue: 'LowerPriority', reclaim: 'Any' } }),
     team('beta', 24, { preemption: { reclaim: 'Any' } }),
   ]);
@@ -133,12 +133,38 @@ describe('two tenants', () => {
         quota: [{ accelerator: 'H100', nominal: 24, borrowingLimit: 8 }],
       }),
     ]);
-    await applyAll(hub, [training('c1', 'beta', 4), training('c2', 'beta', 1)]);
+    await applyAll(hub, [training('c1', 'beta', 4)]);
     await until('c1', 'Running', phase('Running'));
+    await applyAll(hub, [training('c2', 'beta', 1)]);
     const second = await until('c2', 'QuotaExceeded', (object) => admitted(object)?.reason === 'QuotaExceeded');
     expect(admitted(second)?.message).toMatch(/may borrow 8/);
     await remove('c1', 'c2');
     await applyAll(hub, [team('beta', 24)]);
+  });
+});
+
+describe('a quota that is lowered below its use', () => {
+  it('drains after its delay, what loses least first, down to the new quota and no further', async () => {
+    await applyAll(hub, [training('d1', 'beta', 2), training('d2', 'beta', 1)]);
+    for (const name of ['d1', 'd2']) await until(name, 'Running', phase('Running'));
+    await applyAll(hub, [
+      queue('root', { stopPolicy: 'None' }),
+      team('alpha', 0, { preemption: { withinQueue: 'LowerPriority', reclaim: 'Any' } }),
+      team('beta', 16, { quotaDrainSeconds: 1 }),
+    ]);
+    await applyAll(hub, [queue('root', { stopPolicy: 'None', quotaDrainSeconds: 1 })]);
+    const ended = await until('d2', 'stopped', (object) => object.status?.attempts?.length === 1);
+    expect(ended.status?.attempts?.[0]?.message).toMatch(
+      /^queue (root|beta) uses 8 H100 beyond its quota, which was lowered/,
+    );
+    expect((await now('d1'))?.phase).toBe('Running');
+    expect((await now('d1'))?.attempt).toBe(1);
+    await remove('d1', 'd2');
+    await applyAll(hub, [
+      queue('root', { stopPolicy: 'None' }),
+      team('alpha', 24, { preemption: { withinQueue: 'LowerPriority', reclaim: 'Any' } }),
+      team('beta', 24, { preemption: { reclaim: 'Any' } }),
+    ]);
   });
 });
 
