@@ -36,7 +36,7 @@ export class Cycle {
 
   constructor(workloads: readonly Workload[], snapshot: Snapshot, now: number, options: CycleOptions = {}) {
     this.#room = new Room(snapshot, now);
-    this.#turns = new Turns(workloads, this.#room.quota);
+    this.#turns = new Turns(workloads, this.#room.quota, (type) => this.#room.boardOf(type));
     this.#limit = options.limit ?? Number.POSITIVE_INFINITY;
   }
 

@@ -68,10 +68,23 @@ function newOption(
     entry,
     accelerator,
     gpuMilli,
-    charges: room.quota.charges(workload.queue, entry?.type ?? '', cluster.region, gpuMilli * workload.request.pods),
+    charges: chargesOf(workload, entry, cluster, accelerator, room),
     avoid: new Set(avoid),
     state: room.shapeState(cluster, workload.request, accelerator, gpuMilli, avoid),
   };
+}
+
+/** Parts of boards are charged by their part, to the board's type. */
+function chargesOf(
+  { queue, request }: Workload,
+  entry: AcceleratorRequest | undefined,
+  cluster: ClusterView,
+  accelerator: number,
+  room: Room,
+): readonly QueueCharge[] | undefined {
+  if (entry === undefined) return [];
+  const { type, permille } = cluster.accelerators[accelerator]?.board ?? { type: entry.type, permille: 1000 };
+  return room.quota.charges(queue, type, cluster.region, entry.countPerNode * permille * request.pods);
 }
 
 /** A fit as the choice of region sees it. */

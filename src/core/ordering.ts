@@ -26,15 +26,21 @@ interface Turn {
   stale: boolean;
 }
 
+/** Board that one unit of an accelerator type is a part of, and which part. */
+type BoardOf = (type: string) => { readonly type: string; readonly permille: number };
+const wholeBoard: BoardOf = (type) => ({ type, permille: 1000 });
+
 export class Turns {
   readonly #tree: QuotaTree;
+  readonly #boardOf: BoardOf;
   readonly #roots: Turn[] = [];
   readonly #byQueue = new Map<string, Turn>();
   /** In queues that are no sound leaves: they come first, only to be told so. */
   readonly #astray: Workload[] = [];
 
-  constructor(workloads: readonly Workload[], tree: QuotaTree) {
+  constructor(workloads: readonly Workload[], tree: QuotaTree, boardOf: BoardOf = wholeBoard) {
     this.#tree = tree;
+    this.#boardOf = boardOf;
     for (const { view, path } of tree.nodes()) {
       const parent = this.#byQueue.get(path[1]?.view.name ?? '');
       const strict = view.ordering === 'StrictFIFO';
@@ -104,7 +110,7 @@ export class Turns {
     for (const child of children) {
       const head = this.#headOf(child);
       if (head === undefined) continue;
-      const candidate = { head, share: this.#tree.share(child.name, likelyCharges(this.#tree, head)) };
+      const candidate = { head, share: this.#tree.share(child.name, likelyCharges(this.#tree, head, this.#boardOf)) };
       if (best === undefined || compareTurns(candidate, best) < 0) best = candidate;
     }
     return best?.head;
@@ -121,10 +127,11 @@ const compareTurns = (a: Candidate, b: Candidate): number =>
   a.share === b.share ? compareWorkloads(a.head, b.head) : a.share - b.share;
 
 /** Charges before the region is chosen: those of its first choice that count all regions. */
-function likelyCharges(tree: QuotaTree, { queue, request }: Workload): readonly QueueCharge[] {
+function likelyCharges(tree: QuotaTree, { queue, request }: Workload, boardOf: BoardOf): readonly QueueCharge[] {
   const [first] = request.accelerators;
   if (first === undefined) return [];
-  return tree.charges(queue, first.type, '', first.countPerNode * 1000 * request.pods) ?? [];
+  const { type, permille } = boardOf(first.type);
+  return tree.charges(queue, type, '', first.countPerNode * permille * request.pods) ?? [];
 }
 
 /** The same list where it is in order already, which is cheap to see. */
