@@ -1,0 +1,167 @@
+import { type DemandMix, tiedShares } from './demand.ts';
+import type { NodeRoom } from './node-room.ts';
+import { gpuDemand, type PodClass, WHOLE_GPU } from './pod-class.ts';
+import type { Scoring } from './scoring.ts';
+import { holeOf, type ValueOptions, type ValueTable, valueTables } from './value-tables.ts';
+
+export interface NodeValueOptions extends ValueOptions {
+  /** Weight of best fit, in GPUs for a whole node left idle. It also keeps idle nodes idle, which saves power. */
+  readonly bestFit: number;
+  /** Weight of the price of scarce models, in GPUs for each GPU taken. */
+  readonly typePrice: number;
+}
+
+const PRICES = 20;
+const DEAREST = 0.6;
+
+export const DEFAULT_OPTIONS: NodeValueOptions = {
+  draws: 40,
+  cpuDraws: 10,
+  shadowPart: 1 / 3,
+  prices: Array.from({ length: PRICES }, (_, i) => (DEAREST * i) / (PRICES - 1)),
+  bestFit: 0.04,
+  typePrice: 1,
+};
+
+/**
+ * Scores a node by what the rest of it will be worth: hole values minus the loss from too little CPU,
+ * `V(cpu c, GPUs r_i) = sum waiting(r_i) - (sum priced_0(r_i) - min over prices L of (L * c + sum priced_L(r_i)))`,
+ * where the minimum is the Lagrangian bound of what the CPU of the node lets its holes be used for.
+ */
+export class NodeValue implements Scoring {
+  epoch = 0;
+  gpu = -1;
+  readonly #room: NodeRoom;
+  readonly #options: NodeValueOptions;
+  readonly #capacity: Float64Array;
+  #tables: readonly ValueTable[] = [];
+  #tied: Float64Array;
+  /** Of each node: the sums over its GPUs of `waiting` and of `priced`, its value, and the version they are of. */
+  readonly #waiting: Float64Array;
+  readonly #priced: Float64Array;
+  readonly #value: Float64Array;
+  readonly #version: Int32Array;
+  readonly #after: Float64Array;
+
+  constructor(room: NodeRoom, options: NodeValueOptions = DEFAULT_OPTIONS, capacity = room.freeOfModel.slice()) {
+    this.#room = room;
+    this.#options = options;
+    this.#capacity = capacity;
+    this.#tied = new Float64Array(capacity.length);
+    this.#waiting = new Float64Array(room.count);
+    this.#priced = new Float64Array(room.count * options.prices.length);
+    this.#value = new Float64Array(room.count);
+    this.#version = new Int32Array(room.count).fill(-1);
+    this.#after = new Float64Array(options.prices.length);
+  }
+
+  /** Takes over the mix of demand as it is now. */
+  learn(mix: DemandMix): void {
+    const shares = mix.shares();
+    this.#tables = valueTables(shares, this.#capacity.length, this.#options);
+    this.#tied = tiedShares(shares, this.#capacity);
+    this.#version.fill(-1);
+    this.epoch += 1;
+  }
+
+  score(pod: PodClass, row: number): number {
+    this.gpu = -1;
+    const { gpuFree, gpus, stride } = this.#room;
+    const room = this.#residual(pod, row);
+    const before = this.value(row);
+    const table = this.#tables[this.#room.models[row] ?? 0];
+    if (pod.gpus === 0 || table === undefined) return (this.#valueAfter(pod, row, -1) - before) / WHOLE_GPU - room;
+    const first = row * stride;
+    let best = Number.NEGATIVE_INFINITY;
+    let last = -1;
+    for (let gpu = 0; gpu < (gpus[row] ?? 0); gpu += 1) {
+      const free = gpuFree[first + gpu] ?? 0;
+      if (free < pod.gpuMilli || free === last) continue;
+      last = free;
+      const value = this.#valueAfter(pod, row, gpu);
+      if (value <= best) continue;
+      best = value;
+      this.gpu = pod.gpus === 1 ? gpu : -1;
+      if (pod.gpus > 1) break;
+    }
+    return (best - before) / WHOLE_GPU - room;
+  }
+
+  /** `q = min(1, share of demand tied to the model / its share of the free GPUs)`: dearer, the more is given away. */
+  surcharge(pod: PodClass, model: number): number {
+    const { freeOfModel } = this.#room;
+    const tied = this.#tied[model] ?? 0;
+    if (pod.gpus === 0 || tied === 0) return 0;
+    let free = 0;
+    for (let i = 0; i < freeOfModel.length; i += 1) free += freeOfModel[i] ?? 0;
+    const own = freeOfModel[model] ?? 0;
+    const price = own > 0 ? Math.min(1, (tied * free) / own) : 1;
+    return (this.#options.typePrice * price * price * gpuDemand(pod)) / WHOLE_GPU;
+  }
+
+  /** V of the node as it is, in GPU milli. */
+  value(row: number): number {
+    if (this.#version[row] !== this.#room.version[row]) this.#sum(row);
+    return this.#value[row] ?? 0;
+  }
+
+  #sum(row: number): void {
+    const { models, gpus, stride, gpuFree, cpuFree } = this.#room;
+    const prices = this.#options.prices.length;
+    const table = this.#tables[models[row] ?? 0];
+    const sums = this.#priced.subarray(row * prices, (row + 1) * prices).fill(0);
+    let waiting = 0;
+    if (table !== undefined) {
+      for (let at = row * stride; at < row * stride + (gpus[row] ?? 0); at += 1) {
+        const hole = holeOf(gpuFree[at] ?? 0);
+        waiting += table.waiting[hole] ?? 0;
+        for (let i = 0; i < prices; i += 1) sums[i] = (sums[i] ?? 0) + (table.priced[hole * prices + i] ?? 0);
+      }
+    }
+    this.#waiting[row] = waiting;
+    this.#value[row] = waiting - this.#cpuLoss(sums, cpuFree[row] ?? 0);
+    this.#version[row] = this.#room.version[row] ?? 0;
+  }
+
+  /** V of the node with the pod on it, its first GPU being `gpu`. */
+  #valueAfter(pod: PodClass, row: number, gpu: number): number {
+    const { models, gpuFree, stride, cpuFree } = this.#room;
+    const prices = this.#options.prices.length;
+    const table = this.#tables[models[row] ?? 0];
+    const sums = this.#after;
+    for (let i = 0; i < prices; i += 1) sums[i] = this.#priced[row * prices + i] ?? 0;
+    let waiting = this.#waiting[row] ?? 0;
+    let wanted = table === undefined ? 0 : pod.gpus;
+    for (let at = row * stride + gpu; wanted > 0; at += 1) {
+      const free = gpuFree[at] ?? 0;
+      if (free < pod.gpuMilli) continue;
+      wanted -= 1;
+      const before = holeOf(free);
+      const after = holeOf(free - pod.gpuMilli);
+      waiting += (table?.waiting[after] ?? 0) - (table?.waiting[before] ?? 0);
+      for (let i = 0; i < prices; i += 1) {
+        sums[i] =
+          (sums[i] ?? 0) + (table?.priced[after * prices + i] ?? 0) - (table?.priced[before * prices + i] ?? 0);
+      }
+    }
+    return waiting - this.#cpuLoss(sums, (cpuFree[row] ?? 0) - pod.cpuMilli);
+  }
+
+  /** What the holes lose by the node having no more than `cpu` milli of CPU. */
+  #cpuLoss(sums: Float64Array, cpu: number): number {
+    const { prices } = this.#options;
+    let least = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < prices.length; i += 1) {
+      const bound = (prices[i] ?? 0) * cpu + (sums[i] ?? 0);
+      if (bound < least) least = bound;
+    }
+    return (sums[0] ?? 0) - least;
+  }
+
+  #residual(pod: PodClass, row: number): number {
+    const { largestGpuMilli, largestCpuMilli, cpuFree } = this.#room;
+    const gpu = (this.#room.idle(row) - gpuDemand(pod)) / largestGpuMilli;
+    const cpu = ((cpuFree[row] ?? 0) - pod.cpuMilli) / largestCpuMilli;
+    return (this.#options.bestFit / 2) * (gpu + cpu);
+  }
+}
