@@ -76,4 +76,4 @@ export class BestFit implements Scoring {
 
 const isShare = (pod: PodClass): boolean => pod.gpus === 1 && pod.gpuMilli < 1000;
 
-const scoreOf = (milliGained: number): number => Math.trunc(100 / (1 + Math.exp(-milliGained / 1000)));
+const scoreOf = (milliGained: number): number => Math.trunc(100 * (1 / (1 + Math.exp(-milliGained / 1000))));

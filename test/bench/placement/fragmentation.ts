@@ -34,8 +34,7 @@ export function typicalPods(pods: readonly Pod[]): TypicalPod[] {
     covered += count;
     typical.push({ podClass: pod.podClass, share: count / pods.length });
   }
-  const sum = typical.reduce((total, { share }) => total + share, 0);
-  return typical.map(({ podClass, share }) => ({ podClass, share: share / sum }));
+  return typical.map(({ podClass, share }) => ({ podClass, share: share / (covered / pods.length) }));
 }
 
 /** Categories of idle GPU milli, in the order in which they are added up. */

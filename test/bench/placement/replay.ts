@@ -2,16 +2,13 @@
 import { NodeRoom } from '../../../src/core/node-value/node-room.ts';
 import { OnlinePlacer } from '../../../src/core/node-value/online.ts';
 import { gpuDemand, type PodClass } from '../../../src/core/node-value/pod-class.ts';
-import { Chooser, type Choice, type Scoring } from '../../../src/core/node-value/scoring.ts';
+import { type Choice, Chooser } from '../../../src/core/node-value/scoring.ts';
 import { BestFit, FragmentationGradient } from './baselines.ts';
 import { Fragmentation, type TypicalPod, typicalPods } from './fragmentation.ts';
 import { modelsOf, type Node, type Pod, type Stream } from './lists.ts';
 import { nodeWatts } from './power.ts';
 
 const PODS_PER_NODE = 1001;
-
-export const POLICIES = ['FGD', 'BestFit', 'ours'] as const;
-export type PolicyName = (typeof POLICIES)[number];
 
 export interface Workbench {
   readonly nodes: readonly Node[];
@@ -40,11 +37,20 @@ interface Placer {
   choose(pod: PodClass, admits: (row: number) => boolean): Choice | undefined;
 }
 
+/** Makes what places the pods of one stream; `order` holds the rows, first choice first among equals. */
+export type Policy = (room: NodeRoom, order: Int32Array, fragmentation: Fragmentation) => Placer;
+
+export const POLICIES: Readonly<Record<string, Policy>> = {
+  FGD: (room, order, fragmentation) => new Chooser(room, new FragmentationGradient(room, fragmentation), order),
+  BestFit: (room, order) => new Chooser(room, new BestFit(room), order),
+  ours: (room, order) => new OnlinePlacer(room, order),
+};
+
 /** The state after each arrival. */
-export function replay({ nodes, pods, typical }: Workbench, stream: Stream, policy: PolicyName): Sample[] {
+export function replay({ nodes, pods, typical }: Workbench, stream: Stream, policy: Policy): Sample[] {
   const room = roomOf(nodes);
   const fragmentation = new Fragmentation(room, typical);
-  const placer = placerOf(policy, room, fragmentation, rowsByRank(stream.nodeRank));
+  const placer = policy(room, rowsByRank(stream.nodeRank), fragmentation);
   const memory = Float64Array.from(nodes, ({ memoryMib }) => memoryMib);
   const slots = new Int32Array(nodes.length).fill(PODS_PER_NODE);
   const totals = new Totals(nodes, room, fragmentation);
@@ -79,13 +85,6 @@ function rowsByRank(rank: readonly number[]): Int32Array {
     rows[position] = row;
   });
   return rows;
-}
-
-function placerOf(policy: PolicyName, room: NodeRoom, fragmentation: Fragmentation, order: Int32Array): Placer {
-  if (policy === 'ours') return new OnlinePlacer(room, order);
-  const scoring: Scoring =
-    policy === 'FGD' ? new FragmentationGradient(room, fragmentation) : new BestFit(room);
-  return new Chooser(room, scoring, order);
 }
 
 /** Sums over the cluster, of which an arrival changes one node's part. */
