@@ -1,4 +1,4 @@
-import { gpuDemand, type PodClass } from './pod-class.ts';
+import type { PodClass } from './pod-class.ts';
 
 /** A class and the share of all arrivals that are of it. */
 export interface ClassShare {
@@ -29,22 +29,3 @@ export class DemandMix {
 
 const keyOf = ({ cpuMilli, gpus, gpuMilli, models }: PodClass): string =>
   `${gpuMilli}/${cpuMilli}/${gpus}/${models?.join('|') ?? '*'}`;
-
-/**
- * By model: the share of all requested GPU milli that is tied to it. What names several models is spread over them
- * in proportion to their capacity.
- */
-export function tiedShares(shares: readonly ClassShare[], capacity: ArrayLike<number>): Float64Array {
-  const tied = new Float64Array(capacity.length);
-  let total = 0;
-  for (const { pod, share } of shares) {
-    const demand = share * gpuDemand(pod);
-    total += demand;
-    const room = pod.models?.reduce((sum, model) => sum + (capacity[model] ?? 0), 0) ?? 0;
-    if (room === 0) continue;
-    for (const model of pod.models ?? []) {
-      tied[model] = (tied[model] ?? 0) + (demand * (capacity[model] ?? 0)) / room;
-    }
-  }
-  return total === 0 ? tied : tied.map((demand) => demand / total);
-}

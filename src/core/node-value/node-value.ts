@@ -1,7 +1,8 @@
-import { type DemandMix, tiedShares } from './demand.ts';
+import type { DemandMix } from './demand.ts';
 import type { NodeRoom } from './node-room.ts';
 import { gpuDemand, type PodClass, WHOLE_GPU } from './pod-class.ts';
 import type { Scoring } from './scoring.ts';
+import { TypePrice } from './type-price.ts';
 import { holeOf, type ValueOptions, type ValueTable, valueTables } from './value-tables.ts';
 
 export interface NodeValueOptions extends ValueOptions {
@@ -9,18 +10,21 @@ export interface NodeValueOptions extends ValueOptions {
   readonly bestFit: number;
   /** Weight of the price of scarce models, in GPUs for each GPU taken. */
   readonly typePrice: number;
+  /** Arrivals that each model is credited with before any are seen. */
+  readonly typePrior: number;
 }
 
 const PRICES = 20;
-const DEAREST = 0.6;
+const DEAREST = 1.2;
 
 export const DEFAULT_OPTIONS: NodeValueOptions = {
   draws: 40,
-  cpuDraws: 10,
-  shadowPart: 1 / 3,
-  prices: Array.from({ length: PRICES }, (_, i) => (DEAREST * i) / (PRICES - 1)),
+  cpuDraws: 12,
+  shadowPart: 0.5,
+  prices: Array.from({ length: PRICES }, (_, i) => DEAREST * (i / (PRICES - 1)) ** 3),
   bestFit: 0.04,
   typePrice: 1,
+  typePrior: 2,
 };
 
 /**
@@ -33,9 +37,8 @@ export class NodeValue implements Scoring {
   gpu = -1;
   readonly #room: NodeRoom;
   readonly #options: NodeValueOptions;
-  readonly #capacity: Float64Array;
-  #tables: readonly ValueTable[] = [];
-  #tied: Float64Array;
+  #tables: readonly ValueTable[];
+  readonly #price: TypePrice;
   /** Of each node: the sums over its GPUs of `waiting` and of `priced`, its value, and the version they are of. */
   readonly #waiting: Float64Array;
   readonly #priced: Float64Array;
@@ -43,11 +46,11 @@ export class NodeValue implements Scoring {
   readonly #version: Int32Array;
   readonly #after: Float64Array;
 
-  constructor(room: NodeRoom, options: NodeValueOptions = DEFAULT_OPTIONS, capacity = room.freeOfModel.slice()) {
+  constructor(room: NodeRoom, options: NodeValueOptions = DEFAULT_OPTIONS) {
     this.#room = room;
     this.#options = options;
-    this.#capacity = capacity;
-    this.#tied = new Float64Array(capacity.length);
+    this.#tables = valueTables([], room.freeOfModel.length, options);
+    this.#price = new TypePrice(room, options.typePrior);
     this.#waiting = new Float64Array(room.count);
     this.#priced = new Float64Array(room.count * options.prices.length);
     this.#value = new Float64Array(room.count);
@@ -55,48 +58,27 @@ export class NodeValue implements Scoring {
     this.#after = new Float64Array(options.prices.length);
   }
 
+  observe(pod: PodClass): void {
+    this.#price.observe(pod);
+  }
+
   /** Takes over the mix of demand as it is now. */
   learn(mix: DemandMix): void {
     const shares = mix.shares();
-    this.#tables = valueTables(shares, this.#capacity.length, this.#options);
-    this.#tied = tiedShares(shares, this.#capacity);
+    this.#tables = valueTables(shares, this.#room.freeOfModel.length, this.#options);
     this.#version.fill(-1);
     this.epoch += 1;
   }
 
   score(pod: PodClass, row: number): number {
-    this.gpu = -1;
-    const { gpuFree, gpus, stride } = this.#room;
-    const room = this.#residual(pod, row);
+    // First: it brings the sums up to date that the values after it start from.
     const before = this.value(row);
-    const table = this.#tables[this.#room.models[row] ?? 0];
-    if (pod.gpus === 0 || table === undefined) return (this.#valueAfter(pod, row, -1) - before) / WHOLE_GPU - room;
-    const first = row * stride;
-    let best = Number.NEGATIVE_INFINITY;
-    let last = -1;
-    for (let gpu = 0; gpu < (gpus[row] ?? 0); gpu += 1) {
-      const free = gpuFree[first + gpu] ?? 0;
-      if (free < pod.gpuMilli || free === last) continue;
-      last = free;
-      const value = this.#valueAfter(pod, row, gpu);
-      if (value <= best) continue;
-      best = value;
-      this.gpu = pod.gpus === 1 ? gpu : -1;
-      if (pod.gpus > 1) break;
-    }
-    return (best - before) / WHOLE_GPU - room;
+    return (this.#bestAfter(pod, row) - before) / WHOLE_GPU - this.#options.bestFit * this.#residual(pod, row);
   }
 
-  /** `q = min(1, share of demand tied to the model / its share of the free GPUs)`: dearer, the more is given away. */
   surcharge(pod: PodClass, model: number): number {
-    const { freeOfModel } = this.#room;
-    const tied = this.#tied[model] ?? 0;
-    if (pod.gpus === 0 || tied === 0) return 0;
-    let free = 0;
-    for (let i = 0; i < freeOfModel.length; i += 1) free += freeOfModel[i] ?? 0;
-    const own = freeOfModel[model] ?? 0;
-    const price = own > 0 ? Math.min(1, (tied * free) / own) : 1;
-    return (this.#options.typePrice * price * price * gpuDemand(pod)) / WHOLE_GPU;
+    if (pod.gpus === 0) return 0;
+    return (this.#options.typePrice * this.#price.of(model) ** 3 * gpuDemand(pod)) / WHOLE_GPU;
   }
 
   /** V of the node as it is, in GPU milli. */
@@ -105,43 +87,66 @@ export class NodeValue implements Scoring {
     return this.#value[row] ?? 0;
   }
 
+  #tableOf(row: number): ValueTable {
+    return this.#tables[this.#room.models[row] ?? 0] as ValueTable;
+  }
+
   #sum(row: number): void {
-    const { models, gpus, stride, gpuFree, cpuFree } = this.#room;
+    const { gpus, stride, gpuFree, cpuFree } = this.#room;
     const prices = this.#options.prices.length;
-    const table = this.#tables[models[row] ?? 0];
+    const table = this.#tableOf(row);
     const sums = this.#priced.subarray(row * prices, (row + 1) * prices).fill(0);
     let waiting = 0;
-    if (table !== undefined) {
-      for (let at = row * stride; at < row * stride + (gpus[row] ?? 0); at += 1) {
-        const hole = holeOf(gpuFree[at] ?? 0);
-        waiting += table.waiting[hole] ?? 0;
-        for (let i = 0; i < prices; i += 1) sums[i] = (sums[i] ?? 0) + (table.priced[hole * prices + i] ?? 0);
-      }
+    for (let at = row * stride; at < row * stride + (gpus[row] ?? 0); at += 1) {
+      const hole = holeOf(gpuFree[at] ?? 0);
+      waiting += table.waiting[hole] ?? 0;
+      for (let i = 0; i < prices; i += 1) sums[i] = (sums[i] ?? 0) + (table.priced[hole * prices + i] ?? 0);
     }
     this.#waiting[row] = waiting;
     this.#value[row] = waiting - this.#cpuLoss(sums, cpuFree[row] ?? 0);
     this.#version[row] = this.#room.version[row] ?? 0;
   }
 
+  /** V of the node with the pod on its best GPU, the tightest of equals; sets `gpu`. */
+  #bestAfter(pod: PodClass, row: number): number {
+    this.gpu = -1;
+    if (pod.gpus !== 1) return this.#valueAfter(pod, row, 0);
+    const { gpuFree, gpus, stride } = this.#room;
+    let best = Number.NEGATIVE_INFINITY;
+    let tightest = Number.POSITIVE_INFINITY;
+    let last = -1;
+    for (let gpu = 0; gpu < (gpus[row] ?? 0); gpu += 1) {
+      const free = gpuFree[row * stride + gpu] ?? 0;
+      if (free < pod.gpuMilli || free === last) continue;
+      last = free;
+      const value = this.#valueAfter(pod, row, gpu);
+      if (value < best || (value === best && free >= tightest)) continue;
+      best = value;
+      tightest = free;
+      this.gpu = gpu;
+    }
+    return best;
+  }
+
   /** V of the node with the pod on it, its first GPU being `gpu`. */
   #valueAfter(pod: PodClass, row: number, gpu: number): number {
-    const { models, gpuFree, stride, cpuFree } = this.#room;
+    const { gpuFree, stride, cpuFree } = this.#room;
     const prices = this.#options.prices.length;
-    const table = this.#tables[models[row] ?? 0];
+    const table = this.#tableOf(row);
     const sums = this.#after;
     for (let i = 0; i < prices; i += 1) sums[i] = this.#priced[row * prices + i] ?? 0;
     let waiting = this.#waiting[row] ?? 0;
-    let wanted = table === undefined ? 0 : pod.gpus;
+    let wanted = pod.gpus;
     for (let at = row * stride + gpu; wanted > 0; at += 1) {
       const free = gpuFree[at] ?? 0;
       if (free < pod.gpuMilli) continue;
       wanted -= 1;
       const before = holeOf(free);
       const after = holeOf(free - pod.gpuMilli);
-      waiting += (table?.waiting[after] ?? 0) - (table?.waiting[before] ?? 0);
+      waiting += (table.waiting[after] ?? 0) - (table.waiting[before] ?? 0);
       for (let i = 0; i < prices; i += 1) {
         sums[i] =
-          (sums[i] ?? 0) + (table?.priced[after * prices + i] ?? 0) - (table?.priced[before * prices + i] ?? 0);
+          (sums[i] ?? 0) + (table.priced[after * prices + i] ?? 0) - (table.priced[before * prices + i] ?? 0);
       }
     }
     return waiting - this.#cpuLoss(sums, (cpuFree[row] ?? 0) - pod.cpuMilli);
@@ -158,10 +163,11 @@ export class NodeValue implements Scoring {
     return (sums[0] ?? 0) - least;
   }
 
+  /** Mean of the shares of the largest node's GPU and CPU that the pod would leave free. */
   #residual(pod: PodClass, row: number): number {
     const { largestGpuMilli, largestCpuMilli, cpuFree } = this.#room;
     const gpu = (this.#room.idle(row) - gpuDemand(pod)) / largestGpuMilli;
     const cpu = ((cpuFree[row] ?? 0) - pod.cpuMilli) / largestCpuMilli;
-    return (this.#options.bestFit / 2) * (gpu + cpu);
+    return (gpu + cpu) / 2;
   }
 }

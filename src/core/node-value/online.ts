@@ -23,6 +23,7 @@ export class OnlinePlacer {
   choose(pod: PodClass, admits: (row: number) => boolean): Choice | undefined {
     const choice = this.#chooser.choose(pod, admits);
     this.#mix.observe(pod);
+    this.#scoring.observe(pod);
     if (this.#mix.arrivals >= this.#nextLesson) {
       this.#scoring.learn(this.#mix);
       this.#nextLesson = Math.min(this.#nextLesson * 2, this.#nextLesson + LESSON_EVERY);
