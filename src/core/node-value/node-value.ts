@@ -145,8 +145,7 @@ export class NodeValue implements Scoring {
       const after = holeOf(free - pod.gpuMilli);
       waiting += (table.waiting[after] ?? 0) - (table.waiting[before] ?? 0);
       for (let i = 0; i < prices; i += 1) {
-        sums[i] =
-          (sums[i] ?? 0) + (table.priced[after * prices + i] ?? 0) - (table.priced[before * prices + i] ?? 0);
+        sums[i] = (sums[i] ?? 0) + (table.priced[after * prices + i] ?? 0) - (table.priced[before * prices + i] ?? 0);
       }
     }
     return waiting - this.#cpuLoss(sums, (cpuFree[row] ?? 0) - pod.cpuMilli);

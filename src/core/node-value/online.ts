@@ -1,6 +1,6 @@
 import { DemandMix } from './demand.ts';
-import { DEFAULT_OPTIONS, NodeValue, type NodeValueOptions } from './node-value.ts';
 import type { NodeRoom } from './node-room.ts';
+import { DEFAULT_OPTIONS, NodeValue, type NodeValueOptions } from './node-value.ts';
 import type { PodClass } from './pod-class.ts';
 import { type Choice, Chooser } from './scoring.ts';
 

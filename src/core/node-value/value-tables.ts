@@ -50,10 +50,8 @@ function worthies(shares: readonly ClassShare[], { draws, shadowPart }: ValueOpt
     bySize.set(size, (bySize.get(size) ?? 0) + share);
   }
   const sizes = [...bySize.keys()].sort((a, b) => a - b);
-  const shadow = shadowSizes(
-    sizes.map((size) => ({ size, cpuMilli: 0, share: bySize.get(size) ?? 0 })),
-    draws,
-  );
+  const perSize = sizes.map((size) => ({ size, cpuMilli: 0, share: bySize.get(size) ?? 0 }));
+  const shadow = shadowPart === 0 ? [] : shadowSizes(perSize, draws);
   return single
     .map(({ pod, share }) => {
       const size = stepsOf(pod.gpuMilli);
@@ -88,5 +86,4 @@ function tableOf(items: readonly Worthy[], { draws, cpuDraws, prices }: ValueOpt
 }
 
 /** The hole of so many free milli: rounded down. */
-export const holeOf = (milli: number): number =>
-  Math.min(STEPS, Math.max(0, Math.floor(milli / STEP_MILLI)));
+export const holeOf = (milli: number): number => Math.min(STEPS, Math.max(0, Math.floor(milli / STEP_MILLI)));

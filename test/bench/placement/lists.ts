@@ -107,7 +107,9 @@ type Count = (column: string) => number;
 
 /** Rows of a comma-separated file with a head; cells hold no commas. A column that is not required may be absent. */
 function readTable<T>(file: string, required: readonly string[], make: (cell: Cell, count: Count) => T): T[] {
-  const [head = '', ...lines] = text(file).replace(/^\uFEFF/, '').split(/\r?\n/);
+  const [head = '', ...lines] = text(file)
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/);
   const columns = head.split(',').map((name) => name.trim());
   for (const name of required) {
     if (!columns.includes(name)) throw new BadList(`${file}, line 1: there is no column ${name}`);
