@@ -132,8 +132,8 @@ function row(cells: readonly string[]): string {
 
 try {
   const all: Record<string, Record<string, Figures>> = {};
-  if (!asked.json) console.log(row(['list', 'policy', ...COLUMNS]));
   run((list, policy, figures) => {
+    if (!asked.json && Object.keys(all).length === 0) console.log(row(['list', 'policy', ...COLUMNS]));
     all[list] = { ...all[list], [policy]: figures };
     const digits = { alloc100: 2, alloc130: 2, frag130: 2, kw80: 0, seconds: 2 };
     if (!asked.json) console.log(row([list, policy, ...COLUMNS.map((name) => figures[name].toFixed(digits[name]))]));

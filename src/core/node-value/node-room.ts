@@ -1,7 +1,7 @@
 import { accepts, gpuDemand, type PodClass } from './pod-class.ts';
 
 export interface RoomSpec {
-  /** Index of the GPU model; any number where there are no GPUs. */
+  /** Index of the GPU model; 0 where there are no GPUs. */
   readonly model: number;
   readonly cpuMilli: number;
   /** Free milli of each GPU. */

@@ -14,9 +14,11 @@ export interface NodeValueOptions extends ValueOptions {
   readonly typePrior: number;
 }
 
+/** Closer together where they are low: 1,000 GPU milli for 8 cores is 0.125. */
 const PRICES = 20;
 const DEAREST = 1.2;
 
+/** Found on the lists of Alibaba's cluster-trace-gpu-v2023; flat around these values (`npm run bench:placement`). */
 export const DEFAULT_OPTIONS: NodeValueOptions = {
   draws: 40,
   cpuDraws: 12,
@@ -58,6 +60,7 @@ export class NodeValue implements Scoring {
     this.#after = new Float64Array(options.prices.length);
   }
 
+  /** Counts an arrival for the prices of models, which follow at once; hole values wait for `learn`. */
   observe(pod: PodClass): void {
     this.#price.observe(pod);
   }
@@ -76,6 +79,7 @@ export class NodeValue implements Scoring {
     return (this.#bestAfter(pod, row) - before) / WHOLE_GPU - this.#options.bestFit * this.#residual(pod, row);
   }
 
+  /** The price of the model, cubed: next to nothing while there is enough for those who insist, then a whole GPU. */
   surcharge(pod: PodClass, model: number): number {
     if (pod.gpus === 0) return 0;
     return (this.#options.typePrice * this.#price.of(model) ** 3 * gpuDemand(pod)) / WHOLE_GPU;
@@ -91,6 +95,7 @@ export class NodeValue implements Scoring {
     return this.#tables[this.#room.models[row] ?? 0] as ValueTable;
   }
 
+  /** Reckons the kept sums of the node anew. */
   #sum(row: number): void {
     const { gpus, stride, gpuFree, cpuFree } = this.#room;
     const prices = this.#options.prices.length;

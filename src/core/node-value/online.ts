@@ -4,6 +4,7 @@ import { DEFAULT_OPTIONS, NodeValue, type NodeValueOptions } from './node-value.
 import type { PodClass } from './pod-class.ts';
 import { type Choice, Chooser } from './scoring.ts';
 
+/** Arrivals after which the tables are first made, then at twice as many, but at least every thousand. */
 const FIRST_LESSON = 25;
 const LESSON_EVERY = 1000;
 
