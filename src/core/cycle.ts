@@ -7,14 +7,14 @@ import { PENDING_REASON } from '../api/index.ts';
 import type { Admit, CyclePlan, Nominated, Nomination, NotAdmitted, Snapshot, Workload } from './model.ts';
 import type { Answer, Fitting, Option, Options } from './options.ts';
 import { obstacleOf, optionsOf, queueFull, queueProblem, tryOption } from './options.ts';
-import { Turns } from './ordering.ts';
+import { Turns } from './turns.ts';
 import { filteredOf, whyPending } from './pending.ts';
 import { namesOf, preempt, reserve } from './preemption.ts';
 import { decisionOf, rank } from './region.ts';
 import type { Ranked } from './region-terms.ts';
 import { Room } from './room.ts';
 
-export { compareWorkloads } from './ordering.ts';
+export { compareWorkloads } from './turns.ts';
 
 export interface CycleOptions {
   /** Stop after that many admissions; what was not looked at by then is in neither list of the plan. */

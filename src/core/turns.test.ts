@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { QueueView, Workload } from './model.ts';
-import { compareWorkloads, Turns } from './ordering.ts';
+import { compareWorkloads, Turns } from './turns.ts';
 import { QuotaTree } from './quota.ts';
 import { queue, workload } from './testing/build.ts';
 
