@@ -52,7 +52,7 @@ export class Tiresias implements Policy<Visible> {
     for (const job of queued) {
       const level = this.#level.get(job);
       if (level === undefined) this.#put(job, 0);
-      else if (job.running && job.attained * job.gpus >= limitOf(level)) {
+      else if (job.running && job.attained * job.gpus >= limitOf(level) * REACHED) {
         this.#drop(job, level);
         this.#put(job, level + 1);
       }
@@ -80,5 +80,8 @@ export class Tiresias implements Policy<Visible> {
     this.#queues[level] = (this.#queues[level] ?? []).filter((other) => other !== job);
   }
 }
+
+/** Sums of fractions of seconds end a hair below a limit, from where no wake-up could lift them. */
+const REACHED = 1 - 1e-9;
 
 const limitOf = (level: number): number => Tiresias.LIMITS[level] ?? Number.POSITIVE_INFINITY;

@@ -17,6 +17,13 @@ export interface Job {
   readonly pool: string;
 }
 
+/** Step k of N, and how long a step takes while steps are being made. */
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+  readonly secondsPerStep: number;
+}
+
 /** What a scheduler can see of a job before it ends. */
 export interface Visible {
   readonly index: number;
@@ -26,8 +33,8 @@ export interface Visible {
   /** Seconds that it has run, over all its runs. */
   readonly attained: number;
   readonly running: boolean;
-  /** Steps done and to do, as training code reports them while it runs; undefined: none reported yet. */
-  readonly progress: { readonly done: number; readonly total: number } | undefined;
+  /** As training code reports it while it runs; undefined: no step is done yet. */
+  readonly progress: Progress | undefined;
 }
 
 /** A job in the queue: everything about it, also what only an oracle knows. */
@@ -66,9 +73,10 @@ export class QueuedJob implements Visible {
     return this.remainingSteps * this.job.secondsPerStep;
   }
 
-  get progress(): { done: number; total: number } | undefined {
-    const done = this.job.steps - this.remainingSteps;
-    return done > 0 ? { done, total: this.job.steps } : undefined;
+  get progress(): Progress | undefined {
+    const { steps: total, secondsPerStep } = this.job;
+    const done = total - this.remainingSteps;
+    return done > 0 ? { done, total, secondsPerStep } : undefined;
   }
 
   /** Lets it run until `now`, less the overhead of an event. */

@@ -62,7 +62,7 @@ interface Table {
 }
 
 /** CSV without quotes, `#` lines are comments. */
-function readTable(file: string): Table {
+export function readTable(file: string): Table {
   const comments: string[] = [];
   const rows: Row[] = [];
   let columns: readonly string[] | undefined;
