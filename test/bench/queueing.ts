@@ -10,8 +10,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { dataFolder, deviationsFrom, readPublished } from './queueing/published.ts';
-import { POLICIES, report } from './queueing/report.ts';
 import type { Report } from './queueing/report.ts';
+import { POLICIES, report } from './queueing/report.ts';
 import { readOverheads, readTrace } from './queueing/trace.ts';
 
 const STANDARD = ['muri/trace3.csv', 'muri/trace4.csv', 'helios/helios_venus_2vc_sept.csv'];

@@ -66,7 +66,11 @@ export class LifeTable {
 }
 
 /** Walks the cells from `attained` on. @param visit is told the chance to have ended by `end` and the mean service up to it; true stops */
-function walk(hazard: Hazard, attained: number, visit: (endedBy: number, service: number, end: number) => boolean): void {
+function walk(
+  hazard: Hazard,
+  attained: number,
+  visit: (endedBy: number, service: number, end: number) => boolean,
+): void {
   let [alive, service] = [1, 0];
   const first = cellOf(attained);
   for (let i = first; i < CELLS; i++) {

@@ -3,8 +3,8 @@ import type { Policy } from './engine.ts';
 import type { QueuedJob, Visible } from './job.ts';
 
 /** First in, first out, never preempting: what does not fit is skipped. */
-export class Fifo implements Policy<Visible> {
-  order(queued: readonly Visible[]): readonly Visible[] {
+export class Fifo<View extends Visible> implements Policy<View> {
+  order(queued: readonly View[]): readonly View[] {
     return [...queued.filter((job) => job.running), ...queued.filter((job) => !job.running)];
   }
 }
@@ -37,14 +37,14 @@ export const srsf = (): Policy => new ByOracle((job) => job.remaining * job.gpus
  * Tiresias' discretised two-dimensional least attained service (Gu et al., NSDI'19): three queues by GPU-seconds
  * attained, each first in, first out with running ones before waiting ones.
  */
-export class Tiresias implements Policy<Visible> {
+export class Tiresias<View extends Visible> implements Policy<View> {
   /** GPU-seconds at which a job leaves its queue. */
   static readonly LIMITS: readonly number[] = [3250, 7200];
   readonly countsOnly = true;
-  #queues: Visible[][] = [[], [], []];
-  readonly #level = new Map<Visible, number>();
+  #queues: View[][] = [[], [], []];
+  readonly #level = new Map<View, number>();
 
-  order(queued: readonly Visible[]): readonly Visible[] {
+  order(queued: readonly View[]): readonly View[] {
     this.#queues = this.#queues.map((queue) => [
       ...queue.filter((job) => job.running),
       ...queue.filter((job) => !job.running),
@@ -60,23 +60,22 @@ export class Tiresias implements Policy<Visible> {
     return this.#queues.flat();
   }
 
-  finished(job: Visible): void {
+  finished(job: View): void {
     this.#drop(job, this.#level.get(job) ?? 0);
     this.#level.delete(job);
   }
 
-  wakeAt(queued: readonly Visible[], now: number): number {
-    const left = (job: Visible): number =>
-      Math.ceil(limitOf(this.#level.get(job) ?? 0) / job.gpus) - job.attained + now;
+  wakeAt(queued: readonly View[], now: number): number {
+    const left = (job: View): number => Math.ceil(limitOf(this.#level.get(job) ?? 0) / job.gpus) - job.attained + now;
     return Math.min(...queued.filter((job) => job.running).map(left));
   }
 
-  #put(job: Visible, level: number): void {
+  #put(job: View, level: number): void {
     this.#level.set(job, level);
     this.#queues[level]?.push(job);
   }
 
-  #drop(job: Visible, level: number): void {
+  #drop(job: View, level: number): void {
     this.#queues[level] = (this.#queues[level] ?? []).filter((other) => other !== job);
   }
 }

@@ -2,11 +2,11 @@
  * The replay of queueing-protocol.md: at each submission and each completion the policy orders every job in the queue,
  * and the cluster is filled anew in that order; what does not fit is skipped.
  */
-import type { Job, Visible } from './job.ts';
+import type { Job } from './job.ts';
 import { QueuedJob } from './job.ts';
 import { GPUS_PER_NODE } from './trace.ts';
 
-/** `View` is what it may see of a job: blind policies are given `Visible`, oracles the whole. */
+/** Blind policies are written for any `View` that extends Visible, and so see no more of a job than that. */
 export interface Policy<View = QueuedJob> {
   /** First come those that shall run; `queued` is in order of submission. */
   order(queued: readonly View[], now: number): readonly View[];

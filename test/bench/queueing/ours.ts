@@ -5,7 +5,7 @@ import { costOf } from '../../../src/core/ordering/shortest-remaining.ts';
 import type { Policy } from './engine.ts';
 import type { Visible } from './job.ts';
 
-export class Ours implements Policy<Visible> {
+export class Ours<View extends Visible> implements Policy<View> {
   readonly #history = new ServiceHistory();
   readonly #seesProgress: boolean;
   readonly #options: OrderingOptions;
@@ -17,7 +17,7 @@ export class Ours implements Policy<Visible> {
     this.#options = options;
   }
 
-  order(queued: readonly Visible[], now: number): readonly Visible[] {
+  order(queued: readonly View[], now: number): readonly View[] {
     for (const job of queued) {
       if (job.index >= this.#submitted) this.#history.submitted(submissionOf(job));
       else if (job.running) this.#history.ran(keyOf(job), job.attained, this.#remaining(job));

@@ -32,7 +32,11 @@ export function figuresOf(trace: Trace, policy: PolicyName): Figures {
   const jct: number[] = [];
   let [makespan, preemptions] = [0, 0];
   for (const [pool, nodes] of trace.nodes) {
-    const outcome = replay(trace.jobs.filter((job) => job.pool === pool), nodes, NEW[policy]());
+    const outcome = replay(
+      trace.jobs.filter((job) => job.pool === pool),
+      nodes,
+      NEW[policy](),
+    );
     jct.push(...outcome.jct);
     makespan = Math.max(makespan, outcome.makespan);
     preemptions += outcome.preemptions;
