@@ -6,6 +6,8 @@ const seconds = fc.double({ min: 0, max: 1e8, noNaN: true });
 const seen = fc.array(
   fc.record({ seconds, ended: fc.boolean(), weight: fc.double({ min: 0.01, max: 2, noNaN: true }) }),
 );
+/** A few runs suffice: each looks at all cells. */
+const FEW = { numRuns: 30 };
 const hazard = seen.map((list) => {
   const table = new LifeTable();
   for (const { seconds: at, ended, weight } of list) {
@@ -17,7 +19,7 @@ const hazard = seen.map((list) => {
 
 describe('a life table', () => {
   it('gives chances, whatever was seen', () => {
-    fc.assert(fc.property(hazard, (cells) => cells.every((chance) => chance > 0 && chance <= 1)));
+    fc.assert(fc.property(hazard, (cells) => cells.every((chance) => chance > 0 && chance <= 1)), FEW);
   });
 
   it('forgets nothing by the order in which it was told', () => {
@@ -26,8 +28,10 @@ describe('a life table', () => {
         const [a, b] = [new LifeTable(), new LifeTable()];
         for (const time of times) a.addEnded(time);
         for (const time of [...times].reverse()) b.addEnded(time);
-        expect(a.hazard(UNINFORMED, 1)).toEqual(b.hazard(UNINFORMED, 1));
+        const other = b.hazard(UNINFORMED, 1);
+        return a.hazard(UNINFORMED, 1).every((chance, cell) => chance === other[cell]);
       }),
+      FEW,
     );
   });
 });
@@ -41,11 +45,12 @@ describe('what is left', () => {
         expect(low).toBeGreaterThanOrEqual(0);
         expect(high).toBeGreaterThanOrEqual(low as number);
       }),
+      FEW,
     );
   });
 
   it('costs some service', () => {
     const early = fc.double({ min: 0, max: 1e7, noNaN: true });
-    fc.assert(fc.property(hazard, early, (cells, attained) => gittinsSeconds(cells, attained) >= 0));
+    fc.assert(fc.property(hazard, early, (cells, attained) => gittinsSeconds(cells, attained) >= 0), FEW);
   });
 });
