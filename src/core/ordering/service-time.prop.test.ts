@@ -19,7 +19,10 @@ const hazard = seen.map((list) => {
 
 describe('a life table', () => {
   it('gives chances, whatever was seen', () => {
-    fc.assert(fc.property(hazard, (cells) => cells.every((chance) => chance > 0 && chance <= 1)), FEW);
+    fc.assert(
+      fc.property(hazard, (cells) => cells.every((chance) => chance > 0 && chance <= 1)),
+      FEW,
+    );
   });
 
   it('forgets nothing by the order in which it was told', () => {
@@ -51,6 +54,9 @@ describe('what is left', () => {
 
   it('costs some service', () => {
     const early = fc.double({ min: 0, max: 1e7, noNaN: true });
-    fc.assert(fc.property(hazard, early, (cells, attained) => gittinsSeconds(cells, attained) >= 0), FEW);
+    fc.assert(
+      fc.property(hazard, early, (cells, attained) => gittinsSeconds(cells, attained) >= 0),
+      FEW,
+    );
   });
 });
