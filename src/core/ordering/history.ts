@@ -21,8 +21,8 @@ export interface Submission {
 const NEIGHBOURS = 10;
 /** Scripts and people submit the runs of one experiment within a minute of one another. */
 const BURST_SECONDS = 60;
-/** The wider population, as the prior of a narrower one, counts like one of its jobs: a unit-information prior. */
-const POPULATION_COUNTS = 1;
+/** The wider population, as the prior of a narrower one, counts like a handful of its jobs. */
+const POPULATION_COUNTS = 4;
 /** Beside neighbours it counts like a fifth of the nearest one: it decides only where they have nothing to say. */
 const BESIDE_NEIGHBOURS = 0.2;
 
