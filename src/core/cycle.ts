@@ -7,12 +7,12 @@ import { PENDING_REASON } from '../api/index.ts';
 import type { Admit, CyclePlan, Nominated, Nomination, NotAdmitted, Snapshot, Workload } from './model.ts';
 import type { Answer, Fitting, Option, Options } from './options.ts';
 import { obstacleOf, optionsOf, queueFull, queueProblem, tryOption } from './options.ts';
-import { Turns } from './turns.ts';
 import { filteredOf, whyPending } from './pending.ts';
 import { namesOf, preempt, reserve } from './preemption.ts';
 import { decisionOf, rank } from './region.ts';
 import type { Ranked } from './region-terms.ts';
 import { Room } from './room.ts';
+import { Turns } from './turns.ts';
 
 export { compareWorkloads } from './turns.ts';
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { QueueView, Workload } from './model.ts';
-import { compareWorkloads, Turns } from './turns.ts';
 import { QuotaTree } from './quota.ts';
 import { queue, workload } from './testing/build.ts';
+import { compareWorkloads, Turns } from './turns.ts';
 
 const quota = (boards: number) => [{ accelerator: '*', region: '*', nominal: boards * 1000 }];
 const leaf = (name: string, boards: number, over: Partial<QueueView> = {}): QueueView =>
