@@ -31,6 +31,8 @@ export class NodeIndex {
   readonly cpuFree: Float64Array;
   readonly memoryFree: Float64Array;
   readonly podsFree: Float64Array;
+  /** Rows taken from, in that order: what was counted earlier catches up from here. */
+  readonly changes: number[] = [];
   /** By accelerator + 1, then by 2 x free boards + (1 where all boards of the node are free). */
   readonly #buckets: (PositionSet | undefined)[][] = [];
 
@@ -77,9 +79,11 @@ export class NodeIndex {
     this.memoryFree[row] = (this.memoryFree[row] ?? 0) - pods * memoryMi;
     this.podsFree[row] = (this.podsFree[row] ?? 0) - pods;
     if ((this.podsFree[row] ?? 0) >= 1) this.#add(row);
+    this.changes.push(row);
   }
 
-  #bucketOf(row: number): number {
+  /** The smaller, the sooner the node is taken: few free boards, and partly used before idle. */
+  tightness(row: number): number {
     const free = this.gpuFree[row] ?? 0;
     const total = this.table.gpuTotal[row] ?? 0;
     const idle = total > 0 && free >= total ? 1 : 0;
@@ -94,7 +98,7 @@ export class NodeIndex {
 
   #add(row: number): void {
     const slot = this.#slotOf(row);
-    const bucket = this.#bucketOf(row);
+    const bucket = this.tightness(row);
     while (slot.length <= bucket) slot.push(undefined);
     let set = slot[bucket];
     if (set === undefined) {
@@ -105,6 +109,6 @@ export class NodeIndex {
   }
 
   #delete(row: number): void {
-    this.#slotOf(row)[this.#bucketOf(row)]?.delete(this.order.positions[row] ?? 0);
+    this.#slotOf(row)[this.tightness(row)]?.delete(this.order.positions[row] ?? 0);
   }
 }

@@ -50,7 +50,7 @@ export class Room {
     gpuMilli: number,
     avoid: readonly string[],
   ): ShapeState {
-    const { cpuMilli, memoryMi, nodeSelector, tolerations } = request;
+    const { cpuMilli, memoryMi, nodeSelector, tolerations, topology } = request;
     const key = JSON.stringify([
       cluster.name,
       accelerator,
@@ -59,6 +59,7 @@ export class Room {
       memoryMi,
       nodeSelector,
       tolerations,
+      topology,
       avoid,
     ]);
     let state = this.#shapes.get(key);
