@@ -66,28 +66,38 @@ export class DomainSearch {
     return this.#split(domain, pods).flatMap((share) => this.#leaves(share.at, share.pods));
   }
 
-  /** Over as few children as can be, in rank order. */
+  /** Over as few children as can be, in rank order; nodes without the label only take what is left. */
   #split(domain: Domain, pods: number): Share<Domain>[] {
     const open = domain.children.filter((child) => this.#room.of(child) > 0);
-    const byRoom = this.#fill(open, pods, (child) => [-this.#room.of(child), -this.#stay(child)]);
-    const byStay =
-      this.#stay(domain) === 0 ? byRoom : this.#fill(open, pods, (child) => [-this.#stay(child), -this.#room.of(child)]);
-    return (byStay.length <= byRoom.length ? byStay : byRoom).sort((a, b) => a.at.id - b.at.id);
+    const labelled = open.filter(({ name }) => name !== '');
+    const here = Math.min(
+      pods,
+      labelled.reduce((sum, child) => sum + this.#room.of(child), 0),
+    );
+    const shares = this.#fewest(domain, labelled, here);
+    for (const at of here < pods ? open : []) if (at.name === '') shares.push({ at, pods: pods - here });
+    return shares.sort((a, b) => a.at.id - b.at.id);
+  }
+
+  #fewest(domain: Domain, open: readonly Domain[], pods: number): Share<Domain>[] {
+    const large = this.#fill(open, pods, (child) => [-this.#room.of(child), -this.#stay(child)]);
+    if (this.#stay(domain) === 0) return large;
+    const kept = this.#fill(open, pods, (child) => [-this.#stay(child), -this.#room.of(child)]);
+    return kept.length <= large.length ? kept : large;
   }
 
   /** Takes children whole, in the order of the key, until one is found that holds the rest. */
   #fill(open: readonly Domain[], pods: number, key: (child: Domain) => readonly number[]): Share<Domain>[] {
-    const last = (child: Domain): number => (child.name === '' ? 1 : 0);
-    const keyed = open.map((child) => ({ child, key: [last(child), ...key(child), child.id] }));
+    const keyed = open.map((child) => ({ child, key: [...key(child), child.id] }));
     const sorted = keyed.sort((a, b) => compare(a.key, b.key)).map(({ child }) => child);
-    const taken: Share<Domain>[] = [];
     const most = open.reduce((largest, child) => Math.max(largest, this.#room.of(child)), 0);
+    const taken: Share<Domain>[] = [];
     let left = pods;
-    for (const [i, child] of sorted.entries()) {
+    for (let i = 0; left > 0 && i < sorted.length; i += 1) {
       const end = left > most ? undefined : this.#tightest(sorted.slice(i), left);
-      if (end !== undefined) return [...taken, { at: end, pods: left }];
-      const here = this.#room.of(child);
-      taken.push({ at: child, pods: here });
+      const at = end ?? (sorted[i] as Domain);
+      const here = Math.min(left, this.#room.of(at));
+      taken.push({ at, pods: here });
       left -= here;
     }
     return taken;
@@ -99,7 +109,7 @@ export class DomainSearch {
     for (const child of open) {
       const room = this.#room.of(child);
       if (room < pods) continue;
-      const key = [child.name === '' ? 1 : 0, -Math.min(pods, this.#stay(child)), room, child.id];
+      const key = [-Math.min(pods, this.#stay(child)), room, child.id];
       if (best === undefined || compare(key, best.key) < 0) best = { child, key };
     }
     return best?.child;

@@ -19,12 +19,12 @@ export interface Domain {
 }
 
 const { Zone, Block, Rack } = TOPOLOGY_LABEL;
-const PATH = [Zone, Block, Rack];
+const PATH: readonly string[] = [Zone, Block, Rack];
 
 /** Labels that tell a rack from one of the same name in another block, and so on. */
 const pathOf = (level: string): readonly string[] => {
   const label = labelOf(level);
-  const at = PATH.findIndex((entry) => entry === label);
+  const at = PATH.indexOf(label);
   return at < 0 ? [label] : PATH.slice(0, at + 1);
 };
 
@@ -40,9 +40,7 @@ function domainOf(level: string, node: string, labels: Labels): { name: string; 
 
 /** Rows by zone, block and rack, then by name; numbers within names by value. */
 export function topologyOrder(table: NodeTable, order: NameOrder): Int32Array {
-  const keys = table.labelSets.map((labels) =>
-    PATH.map((label) => naturalKey(labels[label] ?? '')).join('\u0000'),
-  );
+  const keys = table.labelSets.map((labels) => PATH.map((label) => naturalKey(labels[label] ?? '')).join('\u0000'));
   const ranks = new Map([...new Set(keys)].sort().map((key, rank) => [key, rank]));
   const rankOf = Int32Array.from(keys, (key) => ranks.get(key) ?? 0);
   const rank = (row: number): number => rankOf[table.labelSet[row] ?? 0] ?? 0;

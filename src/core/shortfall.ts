@@ -1,5 +1,5 @@
-import type { NodeIndex } from './node-index.ts';
 import type { NodeTable } from './model.ts';
+import type { NodeIndex } from './node-index.ts';
 import type { PodShape } from './pod-shape.ts';
 import type { GangRoom } from './topology-fit.ts';
 

@@ -1,9 +1,9 @@
-import { type Former, DomainSearch, packNodes } from './domain-search.ts';
+import { DomainSearch, type Former, packNodes } from './domain-search.ts';
 import { DomainRoom, DomainTree, topologyOrder } from './domain-tree.ts';
 import type { NodeIndex } from './node-index.ts';
 import { isCandidate, type PodShape, podsThatFit } from './pod-shape.ts';
 import { idlePods } from './shortfall.ts';
-import { boundOf, labelOf, type Layer, searchesOf } from './topology.ts';
+import { boundOf, type Layer, labelOf, searchesOf } from './topology.ts';
 
 /** The largest gang that one domain could take, and which domain that is. */
 interface LargestGang {
@@ -45,7 +45,13 @@ export class TopologyFit {
       const leaves = new DomainSearch(room, search, former).find(pods);
       if (leaves === undefined) continue;
       const nodes = leaves.flatMap((leaf) =>
-        packNodes(leaf.at.rows, leaf.pods, (row) => room.on(row), former, (row) => this.#index.tightness(row)),
+        packNodes(
+          leaf.at.rows,
+          leaf.pods,
+          (row) => room.on(row),
+          former,
+          (row) => this.#index.tightness(row),
+        ),
       );
       return [nodes.map(({ at }) => at), nodes.map((node) => node.pods)];
     }
