@@ -69,7 +69,7 @@ const topology = z
     description: 'How near to each other the pods of a gang must or should be. Default {}.',
     'x-kubernetes-validations': [
       {
-        rule: 'self.slices.size() < 2 || self.slices[0].size % self.slices[1].size == 0',
+        rule: '!has(self.slices) || self.slices.size() < 2 || self.slices[0].size % self.slices[1].size == 0',
         message: 'the size of the first slice must be a multiple of the size of the second, which is a part of it.',
       },
     ],
