@@ -146,7 +146,7 @@ export function obstacleOf(option: Option, workload: Workload, room: Room): Obst
 }
 
 function reasonOfNodes(nodes: GangShort, option: Option) {
-  if (nodes.fittingPods >= nodes.neededPods) return PENDING_REASON.InsufficientTopology;
+  if (nodes.domains !== undefined && nodes.fittingPods >= nodes.neededPods) return PENDING_REASON.InsufficientTopology;
   return nodes.why === 'boards' && option.entry !== undefined
     ? PENDING_REASON.InsufficientGPU
     : PENDING_REASON.InsufficientNodeResources;

@@ -172,7 +172,7 @@ function tooLarge(workload: Workload, nearest: readonly Refusal[]): string {
   );
   const { pods } = workload.request;
   const bound = domainShort(workload, option, nodes);
-  if (bound !== undefined && nodes.idlePods >= pods) return neverFits(bound);
+  if (bound !== undefined && sized.some((one) => one.nodes.idlePods >= pods)) return neverFits(bound);
   const each = option.entry?.countPerNode ?? 0;
   const type = option.entry?.type ?? '';
   const whole = nodes.idlePods === nodes.idleNodes;

@@ -214,6 +214,8 @@ describe('a gang that no domain holds says so', () => {
       'ExceedsEveryRegion: needs 5 pods x 8 H100 = 40 in one rack; the largest idle gang is 4 pods (32 H100) in guian ' +
         '(r2): 1 pod (8 H100) short.',
     );
+    const small = { ...racks({ b1: { r7: 4 } }), name: 'a-small-one' };
+    expect(waits([small, view], 5, { required: 'Rack' })).toMatch(/ 4 pods \(32 H100\) in a-small-one \(r7\): 1 pod /);
     expect(waits(view, 8, { required: 'Rack' })).toMatch(
       /^ExceedsEveryRegion: needs 8 nodes x 8 H100 = 64; the largest/,
     );
