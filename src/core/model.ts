@@ -28,6 +28,14 @@ export interface Taint {
   readonly effect: string;
 }
 
+/** How near to each other the pods of a gang are to be. A level is Zone, Block, Rack, Host or the key of a node label. */
+export interface TopologyRequest {
+  readonly required?: string;
+  readonly preferred?: string;
+  /** Consecutive ranks in slices of `size` pods, each in one domain; widest first, each size a multiple of the next. */
+  readonly slices: readonly { readonly size: number; readonly required: string }[];
+}
+
 /** What each pod of a gang needs, and how many pods there are: placed all together or not at all. */
 export interface GangRequest {
   readonly pods: number;
@@ -38,6 +46,8 @@ export interface GangRequest {
   readonly memoryMi: number;
   readonly nodeSelector: Readonly<Record<string, string>>;
   readonly tolerations: readonly Toleration[];
+  /** undefined: nothing is asked. */
+  readonly topology?: TopologyRequest;
 }
 
 export interface RegionPolicy {
@@ -81,6 +91,8 @@ export interface Workload {
   readonly request: GangRequest;
   readonly regions: RegionPolicy;
   readonly avoid: readonly { readonly cluster: string; readonly node: string }[];
+  /** Where its last attempt ran, in rank order: kept where that can be. No part of the class: it decides where, not if. */
+  readonly previous?: { readonly cluster: string; readonly nodes: readonly string[] };
   /** Equal keys ask for the same thing under the same conditions: one "does not fit" answers for all of them. */
   readonly classKey: string;
 }

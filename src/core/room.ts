@@ -98,7 +98,7 @@ export class Room {
     gpuMilli: number,
     avoid: readonly string[],
   ): ShapeState {
-    const { cpuMilli, memoryMi, nodeSelector, tolerations } = request;
+    const { cpuMilli, memoryMi, nodeSelector, tolerations, topology } = request;
     const key = JSON.stringify([
       cluster.name,
       accelerator,
@@ -107,6 +107,7 @@ export class Room {
       memoryMi,
       nodeSelector,
       tolerations,
+      topology,
       avoid,
     ]);
     let state = this.#shapes.get(key);
