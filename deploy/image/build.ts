@@ -14,7 +14,8 @@ const root = join(import.meta.dirname, '..', '..');
 export interface ImageTree {
   /** What the image has as its working folder. */
   readonly folder: string;
-  /** Arguments of node, as ENTRYPOINT and CMD have them, but below `folder`. */
+  /** What node runs, and with which arguments, as ENTRYPOINT and CMD have it. */
+  readonly program: string;
   readonly args: readonly string[];
   readonly uid: number;
   readonly gid: number;
@@ -45,7 +46,8 @@ export async function buildImageTree({ offline = false }: ImageOptions = {}): Pr
   const files = await filesBelow(folder);
   return {
     folder,
-    args: [join(work, 'image', entry), ...rest],
+    program: join(work, 'image', entry),
+    args: rest,
     uid,
     gid,
     bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -91,5 +93,5 @@ async function filesBelow(folder: string): Promise<{ path: string; bytes: number
 if (import.meta.main) {
   const tree = await buildImageTree();
   console.log(`${(tree.bytes / 1e6).toFixed(1)} MB beside Node in ${tree.folder}`);
-  console.log(`start it: ${process.execPath} ${tree.args.join(' ')}`);
+  console.log(`start it: ${process.execPath} ${[tree.program, ...tree.args].join(' ')}`);
 }
