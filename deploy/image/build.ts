@@ -4,9 +4,10 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, lstat, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { build, readDockerfile, type Stage, stated } from './dockerfile.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -38,7 +39,9 @@ export async function buildImageTree({ offline = false }: ImageOptions = {}): Pr
   const image = stages.at(-1) as Stage;
   const work = await mkdtemp(join(tmpdir(), 'aidc-image-'));
   const run = (command: string, folder: string): Promise<void> =>
-    offline && command.startsWith('npm ci') ? copyInstalled(folder, command.includes('--omit=dev')) : sh(command, folder);
+    offline && command.startsWith('npm ci')
+      ? copyInstalled(folder, command.includes('--omit=dev'))
+      : sh(command, folder);
   const folder = await build(stages, { context: root, work, run });
   const [program = '', entry = '', ...rest] = [...words(stated(image, 'ENTRYPOINT')), ...words(stated(image, 'CMD'))];
   if (program !== 'node') throw new Error(`the image starts ${program}, not node`);
@@ -74,13 +77,16 @@ async function copyInstalled(folder: string, withoutDev: boolean): Promise<void>
   // The compiler only reads.
   if (!withoutDev) return symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   const { packages } = JSON.parse(await readFile(join(folder, 'package-lock.json'), 'utf8')) as LockFile;
-  const wanted = Object.entries(packages).filter(([path, { dev }]) => path !== '' && dev !== true);
-  for (const [path] of wanted) {
-    const from = join(root, path);
+  const listed = Object.entries(packages).filter(([path]) => path !== '');
+  const isNested = (path: string): boolean => path.lastIndexOf('node_modules/') > 0;
+  for (const [path, { dev }] of listed) {
     // Packages for other processors are in the lock file, but not installed.
-    if ((await lstat(from).catch(() => undefined)) === undefined) continue;
-    const nested = join(from, 'node_modules');
-    await cp(from, join(folder, path), { recursive: true, filter: (source) => source !== nested });
+    if (dev === true || isNested(path) || !existsSync(join(root, path))) continue;
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await sh(`cp -R '${join(root, path)}' '${join(folder, path)}'`, folder);
+  }
+  for (const [path, { dev }] of listed) {
+    if (dev === true && isNested(path)) await rm(join(folder, path), { recursive: true, force: true });
   }
 }
 

@@ -1,5 +1,9 @@
-import { cp, mkdir, readFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
 
 /** One stage of a Dockerfile: its name (the last may have none) and what it does, in order. */
 export interface Stage {
@@ -67,6 +71,7 @@ async function copy(argument: string, folder: string, { context, work }: BuildCo
   const to = words.at(-1) ?? '';
   for (const name of names) {
     const target = resolve(folder, to.endsWith('/') ? join(to, name) : to);
-    await cp(join(source, name), target, { recursive: true, verbatimSymlinks: true });
+    // Many thousands of files: the system's own is several times as fast as Node's.
+    await execute('cp', ['-R', join(source, name), target]);
   }
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generated } from '../../deploy/tools/gen.ts';
 import type { KubeObject } from '../../src/kube/resource.ts';
-import { block, type Manifest, manifests, openShell, type Shell } from '../support/chart.ts';
+import { block, deployedPod, type Manifest, manifests, openShell, type Shell } from '../support/chart.ts';
 import { eventually, h100Region, useEnvironment } from '../support/environment.ts';
 
 const centre = useEnvironment({ regions: [h100Region('guian', 1)], crdDirectory: '/none' });
@@ -140,9 +140,8 @@ describe('the chart on a real API server', () => {
       guian,
     );
     const objects = await shell.render('--namespace strict --set mode=hub');
-    const deployment = objects.find(({ kind }) => kind === 'Deployment');
-    const test = objects.find(({ kind }) => kind === 'Pod') as Manifest;
-    const { spec, metadata } = (deployment?.spec as { template: { spec: object; metadata: object } }).template;
+    const test = objects.find(({ kind }) => kind === 'Pod');
+    const { spec, metadata } = deployedPod(objects);
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, name: 'x', namespace: 'strict' }, spec };
     for (const one of [pod, test]) {
       await shell.sh('kubectl create --dry-run=server -f -', guian, JSON.stringify(one));
@@ -200,7 +199,10 @@ describe('a release in one cluster', () => {
     const guian = centre.region('guian');
     const before = await uids();
     const region = await centre.getJson<KubeObject>(['regionalcluster', 'here'], guian);
-    await shell.sh('helm upgrade aidc-operator charts/aidc-operator -n aidc-system --reuse-values --set replicas=3', guian);
+    await shell.sh(
+      'helm upgrade aidc-operator charts/aidc-operator -n aidc-system --reuse-values --set replicas=3',
+      guian,
+    );
     await shell.documented('Upgrade', guian);
     expect(await uids()).toEqual(before);
     expect(before.size).toBeGreaterThan(15);

@@ -68,7 +68,11 @@ describe('the chart', () => {
 
   it('has a schema of exactly its values, closed at every level', () => {
     const paths = schemaPaths(schema).filter((path) => path !== 'global');
-    expect(leaves(values).map(([path]) => path).sort()).toEqual(paths.sort());
+    expect(
+      leaves(values)
+        .map(([path]) => path)
+        .sort(),
+    ).toEqual(paths.sort());
     for (const path of ['', ...leaves(values).map(([at]) => at.split('.').slice(0, -1).join('.'))]) {
       expect((path === '' ? schema : schemaAt(path))?.additionalProperties, path).toBe(false);
     }
@@ -85,7 +89,11 @@ describe('the chart', () => {
       const inside = new RegExp(`(with|range [^}]*) \\.Values\\.${parent} `).test(templates);
       return inside && (parent === 'config' || new RegExp(`[ (]\\.${leaf}\\b`).test(templates));
     };
-    expect(leaves(values).map(([path]) => path).filter((path) => !isRead(path))).toEqual([]);
+    expect(
+      leaves(values)
+        .map(([path]) => path)
+        .filter((path) => !isRead(path)),
+    ).toEqual([]);
   });
 
   it('has its values and their defaults in the documentation', async () => {

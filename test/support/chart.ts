@@ -93,14 +93,25 @@ export function manifests(text: string): Manifest[] {
     .filter((object) => object !== null);
 }
 
-interface Container {
-  readonly env: { readonly name: string; readonly value?: string; readonly valueFrom?: object }[];
+interface PodTemplate {
+  readonly metadata: object;
+  readonly spec: {
+    readonly containers: readonly {
+      readonly env: readonly { readonly name: string; readonly value?: string; readonly valueFrom?: object }[];
+    }[];
+  };
+}
+
+/** The operator's pod, as the chart's Deployment makes it. */
+export function deployedPod(objects: readonly Manifest[]): PodTemplate {
+  const deployment = objects.find(({ kind }) => kind === 'Deployment');
+  if (deployment === undefined) throw new Error('the chart has no Deployment');
+  return (deployment.spec as { template: PodTemplate }).template;
 }
 
 /** Variables of the operator's container as its pod would get them. */
 export function operatorEnvironment(objects: readonly Manifest[], pod: string, namespace: string) {
-  const deployment = objects.find(({ kind }) => kind === 'Deployment');
-  const { containers } = (deployment?.spec as { template: { spec: { containers: Container[] } } }).template.spec;
+  const { containers } = deployedPod(objects).spec;
   const fields: Record<string, string> = { 'metadata.name': pod, 'metadata.namespace': namespace };
   return Object.fromEntries(
     (containers[0]?.env ?? []).map(({ name, value, valueFrom }) => {
