@@ -133,6 +133,14 @@ describe('the chart on a real API server', () => {
     expect(said.trim().split('\n')).toHaveLength(items.length);
   });
 
+  it('takes over what was applied by hand', async () => {
+    const crds = [...generated()].filter(([path]) => path.startsWith('crds/')).map(([, text]) => text);
+    await shell.sh('kubectl apply --server-side -f -', centre.hub, crds.join('---\n'));
+    const install = `helm install aidc-operator charts/aidc-operator ${INSTALL}hub`;
+    await expect(shell.sh(install, centre.hub)).rejects.toThrow('cannot be imported');
+    await shell.sh(`${install} --take-ownership`, centre.hub);
+  });
+
   it('meets the restricted Pod Security Standard', async () => {
     const guian = centre.region('guian');
     await shell.sh(
