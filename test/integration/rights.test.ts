@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCluster } from '../../deploy/local/environment.ts';
 import { type OperatorProcess, startOperatorProcess, untilReady } from '../../deploy/local/start/operator-process.ts';
-import type { ComputeQuote, Dataset, ModelServing, ModelTraining } from '../../src/api/index.ts';
+import type { ComputeQuote, Dataset, ModelServing, ModelTraining, TrainingPhase } from '../../src/api/index.ts';
 import { DATASETS, QUOTES, REGIONAL_CLUSTERS, SERVINGS, TRAININGS } from '../../src/hub/index.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { CONFIG_MAPS, type KubeObject, NODES, PODS, SERVICES } from '../../src/kube/resource.ts';
@@ -65,7 +65,7 @@ const installed = async (cluster: LocalCluster): Promise<Manifest[]> =>
 
 /** What Deployment and account of the installed release make of the operator. */
 async function startInstalled(cluster: LocalCluster, over: Record<string, string> = {}): Promise<OperatorProcess> {
-  const dir = join(shell.folder, `operator-${cluster.name}`);
+  const dir = join(shell.folder, `operator-${operators.length}`);
   await mkdir(dir);
   const operator = await startOperatorProcess({
     program: join(import.meta.dirname, '..', '..', 'dist', 'main.js'),
@@ -128,7 +128,10 @@ describe('a hub and a region, as documented', () => {
     guian = client(centre.region('guian'));
     await shell.documented('The hub', centre.hub);
     operator = await startInstalled(centre.hub, { AIDC_NODE_LOST_SECONDS: '2' });
-    await shell.documented('A region', centre.region('guian'));
+    // What Helm prints after the installation is what the documentation says.
+    const notes = await shell.documented('A region', centre.region('guian'));
+    const [, command = ''] = (await block('sh', '# A region\n')).split(/(?=SERVER=)/);
+    expect(notes).toContain(command);
     await writeRegion((text) =>
       text
         .replaceAll(/: here\b/g, ': guian')
@@ -278,23 +281,64 @@ describe('a hub and a region, as documented', () => {
 });
 
 describe('hub and region in one cluster, as documented', () => {
-  it('runs a training, with the rights of one account', async () => {
-    const cluster = centre.region('here');
-    const here = client(cluster);
-    await shell.documented('All in one', cluster);
-    await startInstalled(cluster);
-    await writeRegion((text) => text);
-    await shell.documented('The region and a queue', cluster);
-    await applyAll(here, [namespace('team'), training('run', 2, '2s')]);
-    await untilObject<ModelTraining & KubeObject>(
+  let here: KubeClient;
+  let operator: OperatorProcess;
+  const cluster = () => centre.region('here');
+  const untilPhase = (name: string, phase: TrainingPhase) =>
+    untilObject<ModelTraining & KubeObject>(
       here,
       TRAININGS,
-      key('run'),
-      'Succeeded',
-      ({ status }) => status?.phase === 'Succeeded',
+      key(name),
+      phase,
+      ({ status }) => status?.phase === phase,
       PATIENCE,
     );
-    const asked = await requestsOf(cluster, 'aidc-operator');
+
+  beforeAll(async () => {
+    here = client(cluster());
+    await shell.documented('All in one', cluster());
+    operator = await startInstalled(cluster());
+    await writeRegion((text) => text);
+    await shell.documented('The region and a queue', cluster());
+    await applyAll(here, [namespace('team')]);
+  }, 300_000);
+
+  it('runs a training', async () => {
+    await applyAll(here, [training('run', 2, '2s')]);
+    await untilPhase('run', 'Succeeded');
+  });
+
+  it('is upgraded while a training runs, and that goes on', async () => {
+    await applyAll(here, [training('long', 1, '600s')]);
+    await untilPhase('long', 'Running');
+    const pods = async (): Promise<string[]> =>
+      (await here.list<KubeObject>(PODS, { namespace: 'team' })).items.map(({ metadata }) => metadata.uid ?? '').sort();
+    const before = await pods();
+    await shell.documented('Upgrade', cluster());
+    await operator.stop();
+    operator = await startInstalled(cluster());
+    // It has seen the training when it answers to a change of it.
+    await here.delete(TRAININGS, key('run'));
+    await eventually('run is gone', async () => (await getOrUndefined(here, TRAININGS, 'team', 'run')) === undefined, {
+      timeoutMs: PATIENCE,
+    });
+    const { status } = await untilPhase('long', 'Running');
+    expect(status?.attempt).toBe(1);
+    const [after, ...others] = await pods();
+    expect(before).toContain(after);
+    expect(others).toEqual([]);
+    await here.delete(TRAININGS, key('long'));
+    await eventually(
+      'long is gone',
+      async () => (await getOrUndefined(here, TRAININGS, 'team', 'long')) === undefined,
+      {
+        timeoutMs: PATIENCE,
+      },
+    );
+  });
+
+  it('was refused nothing with the rights of one account', async () => {
+    const asked = await requestsOf(cluster(), 'aidc-operator');
     expect(asked.length).toBeGreaterThan(50);
     expect(refused(asked)).toEqual([]);
   });
