@@ -11,7 +11,7 @@ import { resume, suspend } from './cli/suspend.ts';
 import { top } from './cli/top.ts';
 import { why } from './cli/why.ts';
 
-const COMMANDS: readonly Command[] = [why, queue, top, regions, bill, suspend, resume, completion];
+export const COMMANDS: readonly Command[] = [why, queue, top, regions, bill, suspend, resume, completion];
 
 /** Runs one command of `kubectl aidc`. @returns the exit code */
 export async function main(argv: readonly string[], io: Io): Promise<number> {

@@ -1,4 +1,4 @@
-/** What workloads hold now and have used, from their status and that of the clusters. Pure. */
+/** What workloads hold now and have used, from their status and that of the clusters. */
 import type { Usage } from '../api/common.ts';
 import type { Admission } from '../api/decision.ts';
 import type { ModelServing } from '../api/model-serving.ts';
@@ -7,6 +7,8 @@ import type { RegionalCluster } from '../api/regional-cluster.ts';
 import { rates } from '../core/money.ts';
 import { type EnergyFacts, estimate, holdingOf } from '../energy/index.ts';
 import type { KubeObject } from '../kube/resource.ts';
+import { CLUSTERS, SERVINGS, TRAININGS } from './kinds.ts';
+import type { Session } from './session.ts';
 
 export interface Sums {
   readonly gpuSeconds: number;
@@ -32,10 +34,11 @@ export interface Account {
   readonly phase: string;
   readonly accelerator: string;
   readonly held: readonly Held[];
-  /** As in status; absent: nothing was booked yet. */
-  readonly usage?: Usage;
   /** The booked sums and what is held since then: what the operator's metrics say of this moment. */
   readonly live: Sums;
+  /** Of the money; absent: nothing was used, or nothing is known of the cluster. */
+  readonly currency?: string;
+  /** Some of it was not measured: what is held since the last booking never is. */
   readonly isEstimate: boolean;
 }
 
@@ -49,6 +52,13 @@ export const add = (a: Sums, b: Sums): Sums => ({
   facilityJoules: a.facilityJoules + b.facilityJoules,
   costMicros: a.costMicros + b.costMicros,
   carbonGrams: a.carbonGrams + b.carbonGrams,
+});
+
+const rounded = ({ gpuSeconds, facilityJoules, costMicros, carbonGrams }: Sums): Sums => ({
+  gpuSeconds: Math.round(gpuSeconds),
+  facilityJoules: Math.round(facilityJoules),
+  costMicros: Math.round(costMicros),
+  carbonGrams: Math.round(carbonGrams),
 });
 
 /** @param clusters those that may be read; without its cluster a holding has no power */
@@ -87,6 +97,7 @@ function account(
   const { usage, placement } = status ?? {};
   const namespace = metadata.namespace ?? '';
   const parts = holds.map((hold) => holding(hold, pods, clusters.get(hold.cluster), usage, placement?.region, nowMs));
+  const currency = usage?.currency ?? clusters.get(holds[0]?.cluster ?? '')?.spec.electricity.currency;
   return {
     kind,
     namespace,
@@ -96,9 +107,9 @@ function account(
     phase: status?.phase ?? 'Pending',
     accelerator: holds[0]?.accelerator ?? placement?.accelerator ?? '',
     held: parts.map(({ held }) => held),
-    ...(usage === undefined ? {} : { usage }),
-    live: parts.map(({ open }) => open).reduce(add, usage ?? NOTHING),
-    isEstimate: (usage?.source ?? 'Estimate') === 'Estimate',
+    live: rounded(parts.map(({ open }) => open).reduce(add, usage ?? NOTHING)),
+    ...(currency === undefined ? {} : { currency }),
+    isEstimate: (usage?.source ?? 'Estimate') === 'Estimate' || parts.some(({ open }) => open !== NOTHING),
   };
 }
 
@@ -131,6 +142,23 @@ const factsOf = ({ spec }: RegionalCluster): EnergyFacts => ({
   gramsPerKWh: spec.carbon.gramsPerKWh,
   nodeOverheadWatts: spec.power.nodeOverheadWatts,
 });
+
+/** Reads what the accounts follow from. Without the right to read RegionalClusters they are told as far as they go. */
+export async function readAccounts({
+  connect,
+  io,
+}: Session): Promise<{ accounts: Account[]; clusters: RegionalCluster[] }> {
+  const hub = connect();
+  const [trainings, servings, clusters] = await Promise.all([
+    hub.list<ModelTraining>(TRAININGS),
+    hub.list<ModelServing>(SERVINGS),
+    hub.ifAllowed(hub.list<RegionalCluster>(CLUSTERS)),
+  ]);
+  if (clusters === null) {
+    io.note('You may not read RegionalClusters: power is not known, and use is what status.usage has booked.\n');
+  }
+  return { accounts: accountsOf(trainings, servings, clusters ?? [], io.now()), clusters: clusters ?? [] };
+}
 
 /** Rows by a key, in the order of the key. */
 export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): [key: string, items: T[]][] {

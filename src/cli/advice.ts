@@ -1,5 +1,5 @@
 /** What would help, a sentence for each word of the API's closed sets. */
-import { type EndReason, PENDING_REASON, type PendingReason } from '../api/conditions.ts';
+import type { EndReason, PendingReason } from '../api/conditions.ts';
 
 export const PENDING_ADVICE: Readonly<Record<PendingReason, string>> = {
   Evaluating:
@@ -63,8 +63,8 @@ const OTHER_ADVICE: Readonly<Record<string, string>> = {
   NoOffer: 'Change the demand by what the shortfalls say, and make another quote.',
 };
 
+// A word that is both is about waiting: an end is told only while its pods are removed.
+const ADVICE = new Map(Object.entries({ ...END_ADVICE, ...OTHER_ADVICE, ...PENDING_ADVICE }));
+
 /** What would help; undefined: nothing needs to. */
-export function adviceFor(reason: string): string | undefined {
-  if (reason in PENDING_REASON) return PENDING_ADVICE[reason as PendingReason];
-  return OTHER_ADVICE[reason] ?? END_ADVICE[reason as EndReason];
-}
+export const adviceFor = (reason: string): string | undefined => ADVICE.get(reason);

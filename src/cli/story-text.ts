@@ -64,7 +64,7 @@ function sections(story: Story, nowMs: number, paint: Paint): string[] {
         ...[String(replica), state, region, nodes.join(','), message ?? ''],
       ]),
     ),
-    ...(decision === undefined ? [] : decisionText(decision, paint)),
+    ...(decision === undefined ? [] : [decisionText(decision, replicas.length > 1, paint)]),
     ...titled(
       'Offers',
       ['RANK', 'REGION', 'CLUSTER', 'GPUS', 'NODES', 'COST', 'KWH', 'CO2'],
@@ -102,7 +102,11 @@ const attemptRow =
   ];
 
 /** The record of the choice of region: what competed, and what was out. */
-function decisionText({ policy, reason, currency, candidates, filtered }: Decision, paint: Paint): string[] {
+function decisionText(
+  { policy, reason, currency, candidates, filtered }: Decision,
+  isOfLastReplica: boolean,
+  paint: Paint,
+): string {
   const rows = candidates.map((one) => [
     ...[one.cluster, one.accelerator, String(one.scorePermille)],
     `~${units.money(one.costMicrosPerHour, currency ?? '')}`.trim(),
@@ -111,8 +115,9 @@ function decisionText({ policy, reason, currency, candidates, filtered }: Decisi
     one.latencyMs === undefined ? '-' : `${one.latencyMs} ms`,
   ]);
   const header = ['CLUSTER', 'GPU', 'SCORE', 'COST/H', 'POWER', 'CO2/H', 'LATENCY'];
-  const parts = [`${paint('strong', `Decision (${policy})`)}\n${INDENT}${reason}`];
+  const title = `Decision (${policy})${isOfLastReplica ? ', of the replica admitted last' : ''}`;
+  const parts = [`${paint('strong', title)}\n${INDENT}${reason}`];
   if (rows.length > 0) parts.push(table(header, rows, paint, INDENT));
   if (filtered.length > 0) parts.push(table(['OUT', 'REASON', 'MESSAGE'], filtered.map(filteredRow), paint, INDENT));
-  return [parts.join('\n')];
+  return parts.join('\n');
 }

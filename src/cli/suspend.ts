@@ -73,6 +73,6 @@ export function plannedChange(
   if (spec.suspend === wanted)
     return say(false, wanted ? 'is suspended already.' : 'is not suspended: nothing to change.');
   return wanted
-    ? say(true, `is suspended now (spec.suspend: true): its pods are removed, nodes and quota released.`)
-    : say(true, 'is resumed (spec.suspend: false): it is queued again.');
+    ? say(true, 'suspended: its pods are removed, nodes and quota released.')
+    : say(true, 'resumed: it is queued again.');
 }

@@ -1,8 +1,5 @@
-import type { ModelServing } from '../api/model-serving.ts';
-import type { ModelTraining } from '../api/model-training.ts';
 import type { RegionalCluster } from '../api/regional-cluster.ts';
-import { type Account, accountsOf, groupBy } from './accounts.ts';
-import { CLUSTERS, SERVINGS, TRAININGS } from './kinds.ts';
+import { type Account, groupBy, readAccounts } from './accounts.ts';
 import { CONNECTION_FLAGS, type Command, DISPLAY_FLAGS, print } from './session.ts';
 import { type Paint, styleOf, table } from './table.ts';
 import * as units from './units.ts';
@@ -12,22 +9,13 @@ export const top: Command = {
   args: '',
   count: [0, 0],
   summary: 'accelerators, power and kWh of what holds nodes now, by region, tenant and workload',
-  details: `Power is configured board power and node overhead, times PUE. kWh are those of status.usage and, since it was
-booked, power times time held. status keeps one sum a workload: that of a workload which is in several regions
-now stands under "several".`,
+  details: `Power is configured board power and node overhead, times PUE. kWh are those of status.usage and, since it was last
+booked, power times time held. status keeps one sum a workload: that of one in several regions now stands under
+"several".`,
   flags: [...CONNECTION_FLAGS, 'namespace', 'all-namespaces', ...DISPLAY_FLAGS],
   run: async (session) => {
-    const hub = session.connect();
-    const nowMs = session.io.now();
-    const [trainings, servings, clusters] = await Promise.all([
-      hub.list<ModelTraining>(TRAININGS),
-      hub.list<ModelServing>(SERVINGS),
-      hub.ifAllowed(hub.list<RegionalCluster>(CLUSTERS)),
-    ]);
-    if (clusters === null) {
-      session.io.note('You may not read RegionalClusters: power is not known, kWh are those booked in status.\n');
-    }
-    const report = topReport(accountsOf(trainings, servings, clusters ?? [], nowMs), clusters ?? []);
+    const { accounts, clusters } = await readAccounts(session);
+    const report = topReport(accounts, clusters);
     await print(session, report, (paint) => topText(report, paint));
   },
 };
@@ -77,7 +65,7 @@ function loadOf(accounts: readonly Account[], region?: string): Load {
   return {
     gpus: held.reduce((sum, { gpus }) => sum + gpus, 0),
     ...(isKnown ? { watts: held.reduce((sum, { watts = 0 }) => sum + watts, 0) } : {}),
-    facilityJoules: Math.round(accounts.reduce((sum, { live }) => sum + live.facilityJoules, 0)),
+    facilityJoules: accounts.reduce((sum, { live }) => sum + live.facilityJoules, 0),
     isEstimate: accounts.some((one) => one.isEstimate),
   };
 }
@@ -105,7 +93,7 @@ function regionLoads(holding: readonly Account[], clusters: readonly RegionalClu
   if (spread.length === 0) return rows;
   // Their accelerators and power are in the rows of their regions.
   const { facilityJoules, isEstimate } = loadOf(spread);
-  return [...rows, { region: SEVERAL, gpus: 0, watts: 0, facilityJoules, isEstimate }];
+  return [...rows, { region: SEVERAL, gpus: 0, facilityJoules, isEstimate }];
 }
 
 const loadCells = ({ gpus, watts, facilityJoules, isEstimate }: Load): string[] => [

@@ -28,4 +28,5 @@ export const marked = (text: string, isEstimate: boolean): string => (isEstimate
 
 export const isEstimate = (usage: Pick<Usage, 'source'>): boolean => usage.source === 'Estimate';
 
-export const ESTIMATE_NOTE = '~ estimate: configured board power and node overhead times time held, not measured.';
+export const ESTIMATE_NOTE =
+  '~ estimate: configured board power and node overhead, times PUE, times time held; not measured.';
