@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import type { ComputeQuote, ModelServing, ModelTraining } from '../../src/api/index.ts';
 import type { RegionRow } from '../../src/cli/regions.ts';
@@ -15,6 +15,9 @@ import { h100Region, useEnvironment } from '../support/environment.ts';
 import { applyAll, queue, type RunningOperator, setUpCentre, startOperator, untilObject } from '../support/operator.ts';
 
 type Training = ModelTraining & KubeObject;
+
+// Some processes a test, each of which may wait for a busy machine.
+vi.setConfig({ testTimeout: 400_000, hookTimeout: 400_000 });
 
 const centre = useEnvironment({ regions: [h100Region('guian', 4), h100Region('lingang', 2)] });
 const script = join(import.meta.dirname, '..', '..', 'dist', 'cli.js');
@@ -80,7 +83,7 @@ const serving = (name: string): object => ({
 
 const key = (name: string) => ({ namespace: 'team', name });
 const untilTraining = (name: string, what: string, check: (object: Training) => boolean | undefined) =>
-  untilObject<Training>(hub, TRAININGS, key(name), what, (object) => check(object) === true, 60_000);
+  untilObject<Training>(hub, TRAININGS, key(name), what, (object) => check(object) === true, 120_000);
 const running = (name: string) => untilTraining(name, 'Running', ({ status }) => status?.phase === 'Running');
 const waitsFor = (name: string, reason: string) =>
   untilTraining(name, reason, ({ status }) => status?.display?.reason === reason);
@@ -88,7 +91,8 @@ const waitsFor = (name: string, reason: string) =>
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'aidc-cli-'));
   hub = await setUpCentre(centre.environment);
-  operator = await startOperator(centre.environment);
+  // Its lease is long: processes beside it may hold up this one, and what is tested is the plugin.
+  operator = await startOperator(centre.environment, { leaseSeconds: '60', renewSeconds: '40' });
   await applyAll(hub, [
     queue('small', { namespaceSelector: {}, quota: [{ accelerator: 'H100', nominal: 8 }] }),
     training('first', { queue: 'small' }),
@@ -113,7 +117,7 @@ beforeAll(async () => {
     key('chat'),
     'Ready',
     ({ status }) => status?.phase === 'Ready',
-    60_000,
+    120_000,
   );
   await untilObject<ComputeQuote & KubeObject>(
     hub,
@@ -121,9 +125,9 @@ beforeAll(async () => {
     key('month'),
     'Answered',
     ({ status }) => status?.offers !== undefined,
-    60_000,
+    120_000,
   );
-}, 240_000);
+});
 
 afterAll(async () => {
   await operator.stop();
@@ -135,7 +139,7 @@ describe('kubectl aidc why', () => {
   it('tells of a training that waits: the reason, what would help, its place in the queue', async () => {
     const story = await json<Story>('why', 'second', '-n', 'team');
     expect(story).toMatchObject({ kind: 'ModelTraining', phase: 'Queued', reason: 'QuotaExceeded' });
-    expect(story.message).toContain('8 H100');
+    expect(story.message).toContain('needs 8 x H100');
     expect(story.queue).toEqual({ name: 'small', position: 1, pending: 1 });
     expect(story.events.map(({ reason }) => reason)).toContain('Queued');
     const text = await said('why', 'training/second', '-n', 'team');
@@ -259,13 +263,10 @@ clusters: [{name: x, cluster: {server: "https://127.0.0.1:1"}}], users: [{name: 
       [['regions', '--kubeconfig', join(folder, 'none')], 2, /kubeconfig .*none cannot be read/],
       [['regions', '--kubeconfig', dead], 3, /the hub does not answer/],
       [['regions', '--kubeconfig', centre.region('guian').kubeconfigPath], 4, /has no aidc\.dev kinds: is it the hub/],
-      [['regions', '-o', 'xml'], 2, /it must be table, json, yaml/],
-      [['regions', '-A'], 2, /regions has no flag --all-namespaces/],
-      [['fly'], 2, /there is no command fly/],
-      [['why'], 2, /usage: kubectl aidc why/],
     ];
-    for (const [args, code, sentence] of cases) {
-      const result = await cli(args);
+    const results = await Promise.all(cases.map(([args]) => cli(args)));
+    for (const [i, [, code, sentence]] of cases.entries()) {
+      const result = results[i] as Result;
       expect(result).toMatchObject({ code, stdout: '' });
       expect(result.stderr).toMatch(sentence);
       expect(result.stderr.trim().split('\n')).toHaveLength(1);
