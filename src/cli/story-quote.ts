@@ -13,6 +13,7 @@ export function quoteStory(quote: ComputeQuote & KubeObject, around: Surrounding
     name: metadata.name,
     phase: answered?.status === 'True' ? 'Answered' : 'Pending',
     ...(since === undefined ? {} : { since }),
+    holds: false,
     ...(answered === undefined ? because('NotSeen', 'it is not answered yet.') : becauseOf(answered)),
     ...(status?.offers === undefined ? {} : { offers: status.offers }),
     ...(status?.shortfalls === undefined ? {} : { shortfalls: status.shortfalls }),

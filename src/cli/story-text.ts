@@ -21,8 +21,9 @@ export function storyText(story: Story, nowMs: number, paint: Paint): string {
     ...line('Why', `${story.reason}${story.message === '' ? '' : `: ${story.message}`}`),
     ...line('What helps', story.help),
     ...line('Queue', queue === undefined ? undefined : queueText(queue)),
-    ...line('Place', placement === undefined ? undefined : placeText(placement)),
+    ...line(story.holds ? 'Place' : 'Last place', placement === undefined ? undefined : placeText(placement)),
     ...line('Restarts', story.restarts),
+    ...line('Avoids', story.avoid?.map(({ node, cluster, reason }) => `${node} in ${cluster} (${reason})`).join(', ')),
     ...line('Next try', nextAttemptTime === undefined ? undefined : `not before ${nextAttemptTime}`),
     ...line('Used', usage === undefined ? undefined : usageText(usage)),
   ];
@@ -64,7 +65,7 @@ function sections(story: Story, nowMs: number, paint: Paint): string[] {
         ...[String(replica), state, region, nodes.join(','), message ?? ''],
       ]),
     ),
-    ...(decision === undefined ? [] : [decisionText(decision, replicas.length > 1, paint)]),
+    ...(decision === undefined ? [] : [decisionText(decision, ofWhat(story), paint)]),
     ...titled(
       'Offers',
       ['RANK', 'REGION', 'CLUSTER', 'GPUS', 'NODES', 'COST', 'KWH', 'CO2'],
@@ -101,10 +102,16 @@ const attemptRow =
     record.message ?? '',
   ];
 
+/** Status keeps one record: the last. */
+function ofWhat({ holds, replicas = [] }: Story): string {
+  if (replicas.length > 1) return ', of the replica admitted last';
+  return holds ? '' : ', of the last attempt';
+}
+
 /** The record of the choice of region: what competed, and what was out. */
 function decisionText(
   { policy, reason, currency, candidates, filtered }: Decision,
-  isOfLastReplica: boolean,
+  ofWhat: string,
   paint: Paint,
 ): string {
   const rows = candidates.map((one) => [
@@ -115,8 +122,7 @@ function decisionText(
     one.latencyMs === undefined ? '-' : `${one.latencyMs} ms`,
   ]);
   const header = ['CLUSTER', 'GPU', 'SCORE', 'COST/H', 'POWER', 'CO2/H', 'LATENCY'];
-  const title = `Decision (${policy})${isOfLastReplica ? ', of the replica admitted last' : ''}`;
-  const parts = [`${paint('strong', title)}\n${INDENT}${reason}`];
+  const parts = [`${paint('strong', `Decision (${policy})${ofWhat}`)}\n${INDENT}${reason}`];
   if (rows.length > 0) parts.push(table(header, rows, paint, INDENT));
   if (filtered.length > 0) parts.push(table(['OUT', 'REASON', 'MESSAGE'], filtered.map(filteredRow), paint, INDENT));
   return parts.join('\n');

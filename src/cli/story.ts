@@ -3,7 +3,7 @@ import type { Condition, Usage } from '../api/common.ts';
 import type { ComputeQueue } from '../api/compute-queue.ts';
 import type { Offer } from '../api/compute-quote.ts';
 import type { ConditionType } from '../api/conditions.ts';
-import type { Decision, Filtered, PlacementStatus } from '../api/decision.ts';
+import type { AvoidedNode, Decision, Filtered, PlacementStatus } from '../api/decision.ts';
 import type { AttemptRecord } from '../api/model-training.ts';
 import type { KubeObject } from '../kube/resource.ts';
 import { adviceFor } from './advice.ts';
@@ -56,8 +56,11 @@ export interface Story extends Cause {
   readonly phase: string;
   readonly since?: string;
   readonly queue?: QueuePlace;
+  /** It holds nodes now; else placement and decision are those it had last. */
+  readonly holds: boolean;
   readonly placement?: Omit<PlacementStatus, 'decision'>;
   readonly decision?: Decision;
+  readonly avoid?: readonly AvoidedNode[];
   readonly replicas?: readonly ReplicaStory[];
   readonly attempts?: readonly AttemptRecord[];
   readonly restarts?: string;
