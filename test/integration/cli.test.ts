@@ -313,6 +313,9 @@ async function untilAllowed(check: () => Promise<Result>): Promise<void> {
   }
 }
 
+/** A completion gives up after two seconds, which a busy machine may take. */
+const PATIENT = { timeout: 200_000, interval: 200 };
+
 describe('in the shell', () => {
   const path = () => `${folder}${delimiter}${process.env.PATH}`;
 
@@ -331,8 +334,8 @@ describe('in the shell', () => {
     const queues = await run(kubectl, ['aidc', 'queue', 'small'], env);
     expect(queues).toMatchObject({ code: 0 });
     expect(queues.stdout).toContain('small');
-    const completed = await run(kubectl, ['__complete', 'aidc', 'queue', 'sm'], env);
-    expect(completed.stdout).toBe('small\n:4\n');
+    const completed = async () => (await run(kubectl, ['__complete', 'aidc', 'queue', 'sm'], env)).stdout;
+    await expect.poll(completed, PATIENT).toBe('small\n:4\n');
   });
 
   it('completes in bash', async () => {
@@ -343,7 +346,7 @@ describe('in the shell', () => {
       return (await run('bash', ['-c', line, 'bash', ...words], env)).stdout.trim().split('\n');
     };
     expect(await typed('s')).toEqual(['suspend']);
-    expect(await typed('why', '-n', 'team', 'training/s')).toEqual(['training/second']);
+    await expect.poll(() => typed('why', '-n', 'team', 'training/s'), PATIENT).toEqual(['training/second']);
     expect(await typed('bill', '--by', 't')).toEqual(['tenant']);
   });
 });
