@@ -115,7 +115,6 @@ function trainerContainer(
 type Env = { name: string; value?: string; valueFrom?: object }[];
 
 function runEnv(training: ModelTraining, admission: Admission, place: RunPlace): Env {
-  const { spec } = training;
   const value = (name: string, text: string | number) => ({ name, value: String(text) });
   return [
     ...rendezvousEnv(training, admission),
