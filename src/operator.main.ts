@@ -81,11 +81,7 @@ async function runOperator(config: Config, env: NodeJS.ProcessEnv): Promise<numb
   return code;
 }
 
-async function startWithRetry<T>(
-  start: () => Promise<T>,
-  logger: Logger,
-  signal: AbortSignal,
-): Promise<T | undefined> {
+async function startWithRetry<T>(start: () => Promise<T>, logger: Logger, signal: AbortSignal): Promise<T | undefined> {
   for (let tries = 1; !signal.aborted; tries += 1) {
     try {
       return await start();

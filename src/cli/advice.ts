@@ -10,6 +10,10 @@ export const PENDING_ADVICE: Readonly<Record<PendingReason, string>> = {
   QueueNotLeaf: 'Name one of the queues below it in spec.queue: only leaves take workloads.',
   QueueInvalid: 'Have spec.parent of that queue corrected by whoever owns the queues.',
   QueueHeld: 'Wait until the stopPolicy of that queue is None again, or move to another queue while suspended.',
+  QueueFull: 'Wait until one of the workloads that hold quota there ends, or have limits.maxRunning raised.',
+  BehindHead:
+    'Wait for the one named, suspend it, or have the ordering of the queue set to BestEffortFIFO so that others may pass.',
+  Preempting: 'Wait: those named are being stopped, and the place is kept for it.',
   NamespaceNotAllowed:
     'Use a queue whose namespaceSelector covers this namespace, or have the namespace labelled for this one.',
   NoQuotaForAccelerator:
@@ -23,6 +27,8 @@ export const PENDING_ADVICE: Readonly<Record<PendingReason, string>> = {
     'Waiting does not help: ask for fewer nodes or smaller pods, accept other accelerator types, or allow more regions.',
   InsufficientGPU:
     'Wait until enough nodes are free, suspend other work, ask for fewer nodes, or accept other types and regions.',
+  InsufficientTopology:
+    'Wait until a domain is free, ask for fewer pods, or make placement.topology.required wider or preferred.',
   InsufficientNodeResources: 'Ask for less CPU or memory per pod, or wait until pods on those nodes end.',
   RegionUnreachable: 'See why the region does not answer (kubectl aidc regions), or allow another region.',
   DatasetNotFound: 'Create the Dataset in this namespace; the training goes on by itself then.',
@@ -39,6 +45,7 @@ export const END_ADVICE: Readonly<Record<EndReason, string>> = {
   PodLost: 'See who removed the pod in the region; the next attempt follows.',
   JobLost: 'See who removed the Job in the region; the next attempt follows.',
   Suspended: 'Resume it: kubectl aidc resume.',
+  Preempted: 'Nothing: it made room for work that its queue puts first, and queues again with its old age.',
   DeadlineExceeded: 'Make a new one with a longer spec.activeDeadlineSeconds; checkpoints of this one remain.',
   PreRunningDeadlineExceeded: 'Make a new one with a longer spec.preRunningDeadlineSeconds, or a smaller demand.',
   SpecChanged: 'Nothing: it is queued again with the new spec.',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { aHeldReplica, anAdmission, aServing, aTraining } from '../../test/support/builders.ts';
 import type { Usage } from '../api/common.ts';
-import type { ComputeQueue } from '../api/compute-queue.ts';
+import { type ComputeQueue, computeQueueSpec } from '../api/compute-queue.ts';
 import type { ModelServing } from '../api/model-serving.ts';
 import type { ModelTraining } from '../api/model-training.ts';
 import { type RegionalCluster, regionalClusterSpec } from '../api/regional-cluster.ts';
@@ -148,7 +148,7 @@ describe('bill', () => {
 describe('queue', () => {
   const aQueue = (name: string, parent?: string): ComputeQueue => ({
     metadata: { name },
-    spec: { quota: [], stopPolicy: 'None', ...(parent === undefined ? {} : { parent }) },
+    spec: computeQueueSpec.parse(parent === undefined ? {} : { parent }),
   });
 
   it('shows each queue below its parent, and none twice', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { aHeldReplica, anAdmission, aServing, aTraining } from '../../test/support/builders.ts';
 import type { Condition } from '../api/common.ts';
-import type { ComputeQueue } from '../api/compute-queue.ts';
+import { type ComputeQueue, computeQueueSpec } from '../api/compute-queue.ts';
 import { type ComputeQuote, computeQuoteSpec } from '../api/compute-quote.ts';
 import { PENDING_REASON } from '../api/conditions.ts';
 import type { ModelServing, ModelServingStatus } from '../api/model-serving.ts';
@@ -27,7 +27,7 @@ const condition = (
 
 const aQueue = (names: readonly string[], pending = names.length, kind = 'ModelTraining'): ComputeQueue => ({
   metadata: { name: 'default' },
-  spec: { quota: [], stopPolicy: 'None' },
+  spec: computeQueueSpec.parse({}),
   status: {
     pending,
     head: names.map((name, i) => ({ position: i + 1, namespace: 'team', name, kind, priority: 0 })),
