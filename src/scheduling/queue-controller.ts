@@ -8,7 +8,8 @@ import { errorMessage } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
 import { deriveQueueStatus, queueReports } from './queue-status.ts';
-import { queueView, type Scheduler } from './scheduler.ts';
+import { queueView } from './queue-view.ts';
+import type { Scheduler } from './scheduler.ts';
 
 export interface QueueControllerOptions {
   readonly queues: Store<ComputeQueue>;
