@@ -1,15 +1,6 @@
 import type { ComputeQueue } from '../api/index.ts';
 import { Cycle } from '../core/cycle.ts';
-import type {
-  Admit,
-  CyclePlan,
-  Nominated,
-  NotAdmitted,
-  QueueView,
-  Running,
-  Snapshot,
-  Workload,
-} from '../core/model.ts';
+import type { Admit, CyclePlan, Nominated, NotAdmitted, Running, Snapshot, Workload } from '../core/model.ts';
 import { QuotaTree } from '../core/quota.ts';
 import type { Store } from '../kube/store.ts';
 import { clusterView, type Inventory, type Member, type MemberNamespace, type MemberSource } from '../regions/index.ts';
