@@ -19,6 +19,9 @@ type Training = ModelTraining & KubeObject;
 // Some processes a test, each of which may wait for a busy machine.
 vi.setConfig({ testTimeout: 400_000, hookTimeout: 400_000 });
 
+/** For what comes by and by: an Event, or a completion, which gives up after two seconds. */
+const PATIENT = { timeout: 200_000, interval: 200 };
+
 const centre = useEnvironment({ regions: [h100Region('guian', 4), h100Region('lingang', 2)] });
 const script = join(import.meta.dirname, '..', '..', 'dist', 'cli.js');
 
@@ -141,7 +144,8 @@ describe('kubectl aidc why', () => {
     expect(story).toMatchObject({ kind: 'ModelTraining', phase: 'Queued', reason: 'QuotaExceeded' });
     expect(story.message).toContain('needs 8 x H100');
     expect(story.queue).toEqual({ name: 'small', position: 1, pending: 1 });
-    expect(story.events.map(({ reason }) => reason)).toContain('Queued');
+    const events = async () => (await json<Story>('why', 'second', '-n', 'team')).events.map(({ reason }) => reason);
+    await expect.poll(events, PATIENT).toContain('Queued');
     const text = await said('why', 'training/second', '-n', 'team');
     expect(text).toMatch(
       /^ModelTraining team\/second\nState +Queued for \d+s\nWhy +QuotaExceeded: .+\nWhat helps +Wait/,
@@ -312,9 +316,6 @@ async function untilAllowed(check: () => Promise<Result>): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
-
-/** A completion gives up after two seconds, which a busy machine may take. */
-const PATIENT = { timeout: 200_000, interval: 200 };
 
 describe('in the shell', () => {
   const path = () => `${folder}${delimiter}${process.env.PATH}`;
