@@ -13,6 +13,9 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'deploy/**/*.test.ts', 'test/repo/**/*.test.ts', 'test/bench/**/*.test.ts'],
+          // They run beside the control planes of the integration tests, on as few cores as there are.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], testTimeout: 30_000 } },

@@ -5,7 +5,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { AppModule } from './app.module.ts';
 import { type Config, ConfigError, describeSettings, loadConfig } from './config/index.ts';
 import { isUnreachable } from './kube/errors.ts';
-import { defaultCredentials, inClusterCredentials, KubeconfigError } from './kube/kubeconfig.ts';
+import { defaultCredentials, KubeconfigError } from './kube/kubeconfig.ts';
 import { createLogger, frameworkLogger, PrometheusMetrics } from './observability/index.ts';
 import { buildOperator } from './operator.ts';
 import type { Logger } from './runtime/logger.ts';
@@ -30,7 +30,7 @@ export async function run(flags: readonly string[], env: NodeJS.ProcessEnv): Pro
     return 0;
   }
   try {
-    return await runOperator(loadConfig(flags, env), env);
+    return await runOperator(loadConfig(flags, env));
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof KubeconfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
@@ -38,7 +38,7 @@ export async function run(flags: readonly string[], env: NodeJS.ProcessEnv): Pro
   }
 }
 
-async function runOperator(config: Config, env: NodeJS.ProcessEnv): Promise<number> {
+async function runOperator(config: Config): Promise<number> {
   const logger = createLogger(config.logLevel);
   const metrics = new PrometheusMetrics({ processMetrics: true });
   const stop = new AbortController();
@@ -57,10 +57,7 @@ async function runOperator(config: Config, env: NodeJS.ProcessEnv): Promise<numb
       stop.abort(new Error(signal));
     });
   }
-  const credentials =
-    config.kubeconfig === undefined && env.KUBECONFIG === undefined && env.KUBERNETES_SERVICE_HOST !== undefined
-      ? inClusterCredentials()
-      : defaultCredentials(config.kubeconfig ?? env.KUBECONFIG, { allowLocalAccess: true });
+  const credentials = defaultCredentials(config.kubeconfig);
   const operator = await startWithRetry(
     () => buildOperator({ config, credentials, logger, metrics, fatal }),
     logger,

@@ -101,16 +101,15 @@ export class ServingBinder implements Binder {
     const stored = new Set(object?.status?.admissions?.map(({ attempt }) => attempt));
     const all = (next.admissions ?? []).every(({ attempt }) => stored.has(attempt));
     if (object !== undefined) hub.servings.applyIfCurrent(object, serving.metadata.resourceVersion);
-    for (const { workload } of valid) {
+    for (const { workload, decision } of valid) {
       const bound = outcome === 'written' && all;
       results.set(workload.key, {
         result: bound ? 'bound' : outcome === 'gone' ? 'gone' : 'conflict',
         resourceVersion: object?.metadata.resourceVersion ?? '0',
       });
       if (!bound) continue;
-      const reason = valid.at(-1)?.decision.reason ?? '';
       const ordinal = ordinalOf(workload.key);
-      events.event(serving, 'Normal', 'Admitted', `replica ${ordinal}: ${reason}`.slice(0, 1000), {
+      events.event(serving, 'Normal', 'Admitted', `replica ${ordinal}: ${decision.reason}`.slice(0, 1000), {
         messageKey: `${ordinal}/${next.attempt}`,
       });
     }
