@@ -14,8 +14,6 @@ import type { Ranked } from './region-terms.ts';
 import { Room } from './room.ts';
 import { Turns } from './turns.ts';
 
-export { compareWorkloads } from './turns.ts';
-
 export interface CycleOptions {
   /** Stop after that many admissions; what was not looked at by then is in neither list of the plan. */
   readonly limit?: number;
@@ -36,7 +34,7 @@ export class Cycle {
 
   constructor(workloads: readonly Workload[], snapshot: Snapshot, now: number, options: CycleOptions = {}) {
     this.#room = new Room(snapshot, now);
-    this.#turns = new Turns(workloads, this.#room.quota, (type) => this.#room.boardOf(type));
+    this.#turns = new Turns(workloads, this.#room.quota, (type) => this.#room.boardOf(type), snapshot.costs);
     this.#limit = options.limit ?? Number.POSITIVE_INFINITY;
   }
 

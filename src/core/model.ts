@@ -155,7 +155,9 @@ export interface QueueView {
   readonly name: string;
   readonly parent?: string;
   /** Default BestEffortFIFO. */
-  readonly ordering?: 'StrictFIFO' | 'BestEffortFIFO';
+  readonly ordering?: 'StrictFIFO' | 'BestEffortFIFO' | 'ShortestRemaining';
+  /** With ShortestRemaining: what waited so long counts half. */
+  readonly agingSeconds?: number;
   /** Share of what is idle, relative to the siblings'. Default 1. */
   readonly weight?: number;
   /** Default: nobody is pushed out. */
@@ -249,6 +251,8 @@ export interface Snapshot {
   readonly running?: () => readonly Running[];
   /** By Workload.key. */
   readonly nominations?: ReadonlyMap<string, Nomination>;
+  /** Estimated cost of a completion by Workload.key, for queues that go by it. */
+  readonly costs?: ReadonlyMap<string, number>;
   /** Labels of namespaces, for queues' selectors. */
   readonly namespaceLabels: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }

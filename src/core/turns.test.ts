@@ -76,6 +76,30 @@ describe('turns', () => {
     ]);
   });
 
+  it('go by what a completion is estimated to cost where the queue says so, after priority', () => {
+    const waiting = [
+      workload('dear', { queuedAt: 0 }),
+      workload('cheap', { queuedAt: 9 }),
+      workload('first', { priority: 1 }),
+    ];
+    const costs = new Map([
+      ['dear', 900],
+      ['cheap', 10],
+      ['first', 5000],
+    ]);
+    const inTurn = (ordering: NonNullable<QueueView['ordering']>) => {
+      const turns = new Turns(waiting, QuotaTree.build([queue('q', { ordering })]), undefined, costs);
+      const keys: string[] = [];
+      for (let next = turns.next(); next !== undefined; next = turns.next()) {
+        keys.push(next.key);
+        turns.done(next, false);
+      }
+      return keys;
+    };
+    expect(inTurn('ShortestRemaining')).toEqual(['first', 'cheap', 'dear']);
+    expect(inTurn('BestEffortFIFO')).toEqual(['first', 'dear', 'cheap']);
+  });
+
   it('come to everybody once, also in queues that are no leaves, whatever the input order', () => {
     const queues = [root, leaf('x', 8), leaf('y', 16, { weight: 3 }), queue('lost', { parent: 'nobody' })];
     const any = fc.record({

@@ -1,9 +1,9 @@
 /**
- * Whose turn it is. Within a leaf queue: priority, then time, then key. Between queues below one parent, level by
+ * Whose turn it is. Within a leaf queue: priority, then time (or the estimated cost of a completion), then key. Between queues below one parent, level by
  * level from the root: first those whose next workload leaves them within their own quota, then the smallest dominant
  * share after it (Kueue KEP-1714, fair sharing), then priority, time and key. Trees take turns by priority and time.
  */
-import type { QueueCharge, Workload } from './model.ts';
+import type { QueueCharge, QueueView, Workload } from './model.ts';
 import type { QuotaTree } from './quota.ts';
 
 /** Highest priority first, then who came first, then by key. */
@@ -13,10 +13,19 @@ export function compareWorkloads(a: Workload, b: Workload): number {
   return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
 }
 
+/** The same with the estimated cost of a completion before the time; what has none comes last. */
+export function compareByCost(costs: ReadonlyMap<string, number>): (a: Workload, b: Workload) => number {
+  const costOf = ({ key }: Workload): number => costs.get(key) ?? Number.POSITIVE_INFINITY;
+  return (a, b) => {
+    if (a.priority !== b.priority || costOf(a) === costOf(b)) return compareWorkloads(a, b);
+    return costOf(a) - costOf(b);
+  };
+}
+
 interface Turn {
   readonly name: string;
   readonly parent: Turn | undefined;
-  readonly strict: boolean;
+  readonly ordering: QueueView['ordering'];
   readonly children: Turn[];
   /** Of a leaf, in order; `next` of them are dealt with. */
   waiting: readonly Workload[];
@@ -28,6 +37,7 @@ interface Turn {
 
 /** Board that one unit of an accelerator type is a part of, and which part. */
 type BoardOf = (type: string) => { readonly type: string; readonly permille: number };
+const NO_COSTS: ReadonlyMap<string, number> = new Map();
 const wholeBoard: BoardOf = (type) => ({ type, permille: 1000 });
 
 export class Turns {
@@ -38,16 +48,20 @@ export class Turns {
   /** In queues that are no sound leaves: they come first, only to be told so. */
   readonly #astray: Workload[] = [];
 
-  constructor(workloads: readonly Workload[], tree: QuotaTree, boardOf: BoardOf = wholeBoard) {
+  constructor(
+    workloads: readonly Workload[],
+    tree: QuotaTree,
+    boardOf: BoardOf = wholeBoard,
+    costs: ReadonlyMap<string, number> = NO_COSTS,
+  ) {
     this.#tree = tree;
     this.#boardOf = boardOf;
     for (const { view, path } of tree.nodes()) {
       const parent = this.#byQueue.get(path[1]?.view.name ?? '');
-      const strict = view.ordering === 'StrictFIFO';
       const turn: Turn = {
         name: view.name,
         parent,
-        strict,
+        ordering: view.ordering,
         children: [],
         waiting: [],
         next: 0,
@@ -57,6 +71,7 @@ export class Turns {
       (parent?.children ?? this.#roots).push(turn);
       this.#byQueue.set(view.name, turn);
     }
+    const byCost = compareByCost(costs);
     const byQueue = new Map<string, Workload[]>();
     for (const workload of workloads) {
       const list = byQueue.get(workload.queue);
@@ -66,7 +81,7 @@ export class Turns {
     for (const [queue, list] of byQueue) {
       const turn = this.#byQueue.get(queue);
       if (turn === undefined || turn.children.length > 0) this.#astray.push(...list);
-      else turn.waiting = inOrder(list);
+      else turn.waiting = inOrder(list, turn.ordering === 'ShortestRemaining' ? byCost : compareWorkloads);
     }
     this.#astray.sort(compareWorkloads);
     this.#astray.reverse();
@@ -92,7 +107,7 @@ export class Turns {
     }
     const turn = this.#byQueue.get(workload.queue);
     if (turn === undefined) return [];
-    const behind = turn.strict && !admitted ? turn.waiting.slice(turn.next + 1) : [];
+    const behind = turn.ordering === 'StrictFIFO' && !admitted ? turn.waiting.slice(turn.next + 1) : [];
     turn.next += 1 + behind.length;
     for (let at: Turn | undefined = turn; at !== undefined; at = at.parent) at.stale = true;
     return behind;
@@ -135,9 +150,7 @@ function likelyCharges(tree: QuotaTree, { queue, request }: Workload, boardOf: B
 }
 
 /** The same list where it is in order already, which is cheap to see. */
-function inOrder(workloads: readonly Workload[]): readonly Workload[] {
-  const sorted = workloads.every(
-    (workload, i) => i === 0 || compareWorkloads(workloads[i - 1] as Workload, workload) <= 0,
-  );
-  return sorted ? workloads : [...workloads].sort(compareWorkloads);
+function inOrder(workloads: readonly Workload[], compare: (a: Workload, b: Workload) => number): readonly Workload[] {
+  const sorted = workloads.every((workload, i) => i === 0 || compare(workloads[i - 1] as Workload, workload) <= 0);
+  return sorted ? workloads : [...workloads].sort(compare);
 }

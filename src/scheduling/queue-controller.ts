@@ -13,7 +13,7 @@ import type { Scheduler } from './scheduler.ts';
 
 export interface QueueControllerOptions {
   readonly queues: Store<ComputeQueue>;
-  readonly scheduler: Pick<Scheduler, 'holders' | 'pending' | 'answer' | 'onCycle'>;
+  readonly scheduler: Pick<Scheduler, 'holders' | 'pending' | 'answer' | 'costs' | 'onCycle'>;
   /** Stores of the workloads' objects: with them it changes who waits and who holds. */
   readonly workloads: readonly { subscribe(handler: () => void): unknown }[];
   readonly status: Pick<StatusWriter, 'writeObject'>;
@@ -87,6 +87,7 @@ class QueuePass {
       queues: objects.map(queueView),
       holders: scheduler.holders(),
       pending: scheduler.pending(),
+      costs: scheduler.costs(),
       reason: ({ key }) => scheduler.answer(key)?.reason,
     });
     const nowMs = clock.now();

@@ -12,6 +12,7 @@ export function queueView(queue: ComputeQueue): QueueView {
     name: queue.metadata.name,
     ...(spec.parent === undefined ? {} : { parent: spec.parent }),
     ordering: spec.ordering,
+    ...given({ agingSeconds: spec.agingSeconds }),
     weight: spec.weight,
     preemption: {
       withinQueue,

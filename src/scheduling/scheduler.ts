@@ -8,6 +8,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
 import { QuotaDrain } from './drain.ts';
+import { Estimates } from './estimates.ts';
 import { schedulerMetrics } from './metrics.ts';
 import { Nominations } from './nominations.ts';
 import { queueView } from './queue-view.ts';
@@ -57,6 +58,9 @@ export class Scheduler {
   readonly #answers = new Map<string, NotAdmitted>();
   readonly #nominations = new Nominations();
   readonly #drain = new QuotaDrain();
+  readonly #estimates = new Estimates();
+  /** As of the last cycle. */
+  #costs: ReadonlyMap<string, number> = new Map();
   /** Ends the wait for the next delay of a quota that was lowered. */
   #cancelDrain: (() => void) | undefined;
   readonly #listeners = new Set<() => void>();
@@ -85,6 +89,7 @@ export class Scheduler {
   /** Told of each change of a workload's object, in order. */
   observe(observation: Observation): void {
     const { key } = observation;
+    if (observation.service !== undefined) this.#estimates.observe(key, observation.service);
     const assumed = this.#assumed.get(key);
     if (assumed !== undefined) {
       if (observation.holder === undefined && isOlder(observation.resourceVersion, assumed.resourceVersion)) return;
@@ -111,6 +116,7 @@ export class Scheduler {
 
   /** The object is gone. */
   forget(key: string): void {
+    this.#estimates.forget(key);
     this.#assumed.delete(key);
     this.#setHolder(key, undefined);
     this.#setPending(key, undefined);
@@ -134,6 +140,11 @@ export class Scheduler {
 
   holders(): Iterable<Holder> {
     return this.#holders.values();
+  }
+
+  /** Estimated costs of completions, of those that wait in queues that go by them; as of the last cycle. */
+  costs(): ReadonlyMap<string, number> {
+    return this.#costs;
   }
 
   /** Why it waits, by the last cycle that looked at it. */
@@ -239,7 +250,9 @@ export class Scheduler {
     const { clock } = this.#options;
     const started = clock.monotonic();
     const heads = [...this.#pending.values()];
-    const cycle = new Cycle(heads, this.snapshot(), clock.now(), { limit: MAX_ADMITTED });
+    const state = this.snapshot();
+    this.#costs = this.#estimates.costs(heads, state.queues, clock.now());
+    const cycle = new Cycle(heads, { ...state, costs: this.#costs }, clock.now(), { limit: MAX_ADMITTED });
     while (!cycle.step(SLICE)) {
       await new Promise((resolve) => setImmediate(resolve));
       if (signal.aborted) return;

@@ -3,15 +3,15 @@ import { decodeAssignment } from '../core/assignment.ts';
 import type { Admit, Nominated, NotAdmitted } from '../core/model.ts';
 import { declaredAccelerators, priorityOf, queueOf, regionOf, TRAININGS, tenantOf } from '../hub/index.ts';
 import { runKey } from '../regions/index.ts';
-import type { Binder, BindResult } from '../scheduling/index.ts';
+import type { Binder, BindResult, Service } from '../scheduling/index.ts';
 import { lastCheckpointMs } from '../workloads/checkpoint.ts';
-import { findCondition } from '../workloads/conditions.ts';
+import { findCondition, isTrue } from '../workloads/conditions.ts';
 import { honouredNow } from '../workloads/honour.ts';
 import { nominationOf, nominationStatus } from '../workloads/nomination.ts';
 import { iso } from '../workloads/times.ts';
 import type { TrainingDeps } from './deps.ts';
 import { type Evaluation, evaluate, isFinished, type TrainingContext } from './evaluate.ts';
-import { passedDeadline, runningSince } from './lifecycle.ts';
+import { passedDeadline, runningSince, totalRunningSeconds } from './lifecycle.ts';
 import { admittedStatus } from './status.ts';
 
 /** Between the scheduler and ModelTrainings: says what each wants or holds, and writes what is decided. */
@@ -28,7 +28,12 @@ export class TrainingBinder implements Binder {
     const { metadata, status, spec } = training;
     const uid = metadata.uid ?? '';
     const admission = status?.admission;
-    const base = { key: uid, kind: 'ModelTraining' as const, resourceVersion: metadata.resourceVersion ?? '0' };
+    const base = {
+      key: uid,
+      kind: 'ModelTraining' as const,
+      resourceVersion: metadata.resourceVersion ?? '0',
+      ...this.#service(training, evaluation),
+    };
     if (admission !== undefined) {
       this.#deps.scheduler.observe({
         ...base,
@@ -75,6 +80,23 @@ export class TrainingBinder implements Binder {
       nomination: nomination && nominationOf(nomination, regionOf(this.#deps.hub, nomination.cluster)),
     });
     return evaluation;
+  }
+
+  /** How long it has run, for the estimates of its queue. */
+  #service(training: ModelTraining, { queue, request }: Evaluation): { service?: Service } {
+    if (request === undefined) return {};
+    const { metadata, status = {} } = training;
+    const end = isTrue(status.conditions, CONDITION.Complete) ? 'Ended' : 'Withdrawn';
+    return {
+      service: {
+        queue: status.queue ?? queue,
+        group: metadata.namespace ?? '',
+        gpus: (request.accelerators[0]?.countPerNode ?? 0) * request.pods,
+        submittedAtMs: Date.parse(metadata.creationTimestamp ?? ''),
+        attainedSeconds: totalRunningSeconds(status, iso(this.#deps.clock.now())),
+        ...(isFinished(training) ? { end } : {}),
+      },
+    };
   }
 
   /** What it did since then is lost when it ends now. Another cluster's clock is not trusted beyond our own. */

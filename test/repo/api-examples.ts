@@ -256,6 +256,13 @@ export const RULE_EXAMPLES: readonly RuleExample[] = [
   {
     kind: 'ComputeQueue',
     at: '',
+    message: 'spec.agingSeconds needs spec.ordering ShortestRemaining.',
+    accepted: [{ spec: { agingSeconds: 60, ordering: 'ShortestRemaining' } }, { spec: { ordering: 'StrictFIFO' } }],
+    refused: [{ spec: { agingSeconds: 60 } }, { spec: { agingSeconds: 60, ordering: 'StrictFIFO' } }],
+  },
+  {
+    kind: 'ComputeQueue',
+    at: '',
     message: 'a queue cannot be its own parent.',
     accepted: [{ name: 'leaf', spec: { parent: 'root' } }],
     refused: [{ name: 'leaf', spec: { parent: 'leaf' } }],
