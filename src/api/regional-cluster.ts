@@ -223,6 +223,7 @@ export const REGIONAL_CLUSTER: KindDefinition = {
   ],
   columns: [
     { name: 'Region', path: '.spec.region' },
+    { name: 'Zone', path: '.spec.location.zone' },
     { name: 'Ready', path: '.status.conditions[?(@.type=="Ready")].status' },
     { name: 'GPUs free', path: '.status.display.gpus' },
     { name: 'Price', path: '.status.display.price' },
