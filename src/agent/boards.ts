@@ -31,15 +31,16 @@ export class Boards {
   }
 
   get ids(): BoardIds[] {
-    return this.list.flatMap(({ uuid, gpu }) => {
-      if (gpu === undefined) return [];
+    return this.list.map(({ uuid, gpu }) => {
+      // A pod still holds a board that is lost.
+      if (gpu === undefined) return { uuid, index: undefined, minor: undefined, mig: [] };
       const mig = (valueIn(gpu.mig.devices) ?? []).map((device) => ({
         index: valueIn(device.index),
         gpuInstance: valueIn(device.gpuInstanceId),
         multiprocessors: valueIn(device.multiprocessorCount),
         uuid: undefined,
       }));
-      return [{ uuid, index: gpu.index, minor: valueIn(gpu.minorNumber), mig }];
+      return { uuid, index: gpu.index, minor: valueIn(gpu.minorNumber), mig };
     });
   }
 
@@ -61,6 +62,9 @@ export class Boards {
   }
 }
 
+/** Whether the driver tells a power that no board can draw. */
+export const isAbsurd = (gpu: Gpu): boolean => valueIn(gpu.power.board.watts) !== undefined && wattsOf(gpu) === null;
+
 /** @returns null where power is not told, or is a number that no board can draw */
 export function wattsOf({ power: { board, limits } }: Gpu): number | null {
   const watts = valueIn(board.watts);
@@ -70,11 +74,13 @@ export function wattsOf({ power: { board, limits } }: Gpu): number | null {
 }
 
 const LOST_WORDS: ReadonlySet<string> = new Set(['GPU is lost', 'GPU is inaccessible']);
+/** What the agent may not see says nothing about the board. */
+const FORBIDDEN = 'Insufficient Permissions';
 
 export function healthOf({ gpu }: Board): Exclude<Health, 'unknown'> {
   if (gpu === undefined || gpu.failures.some((words) => LOST_WORDS.has(words))) return 'lost';
   const asksForHelp =
     (valueIn(gpu.recoveryAction) ?? 'none') !== 'none' ||
     [gpu.resetRequired, gpu.remappedRows.failure, gpu.ecc.unrepairableMemory].some((one) => valueIn(one) === true);
-  return asksForHelp || gpu.failures.length > 0 ? 'degraded' : 'healthy';
+  return asksForHelp || gpu.failures.some((words) => words !== FORBIDDEN) ? 'degraded' : 'healthy';
 }

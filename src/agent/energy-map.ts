@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto';
+import { LABEL, MEMBER_SYSTEM_NAMESPACE } from '../api/group.ts';
 import {
   AGENT_MANAGED_BY,
-  LABEL,
-  MEMBER_SYSTEM_NAMESPACE,
   NOBODY_INDEX,
   NODE_ENERGY_FORMAT,
   NODE_ENERGY_PREFIX,
   type NodeEnergyBuckets,
   type NodeEnergyTotals,
-} from '../api/index.ts';
+} from '../api/node-energy.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { CONFIG_MAPS } from '../kube/resource.ts';
 import type { LedgerState } from './ledger.ts';

@@ -6,8 +6,8 @@ import { type PodRef, podKey } from './tally.ts';
 /** A board as far as devices are told apart by it. */
 export interface BoardIds {
   readonly uuid: string;
-  /** Place in the document of nvidia-smi. */
-  readonly index: number;
+  /** Place in the document of nvidia-smi; undefined while it is not in it. */
+  readonly index: number | undefined;
   /** Number of its device file. */
   readonly minor: number | undefined;
   readonly mig: readonly MigIds[];

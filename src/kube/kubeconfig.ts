@@ -1,11 +1,11 @@
-import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { KubeConfig } from '@kubernetes/client-node';
 import { parse as parseYaml } from 'yaml';
 import { errorMessage } from '../runtime/errors.ts';
 import type { ClusterCredentials } from './credentials.ts';
+import { checkCertificate, inClusterCredentials, KubeconfigError, readText } from './in-cluster.ts';
 
 export type { ClusterCredentials } from './credentials.ts';
+export { inClusterCredentials, KubeconfigError } from './in-cluster.ts';
 
 export interface KubeconfigOptions {
   /** Context to use (default: the file's current-context). */
@@ -16,17 +16,7 @@ export interface KubeconfigOptions {
   readonly allowInsecure?: boolean;
 }
 
-/** A kubeconfig that cannot be used; the message says what is wrong with it, and holds no secret. */
-export class KubeconfigError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'KubeconfigError';
-  }
-}
-
 type Raw = Record<string, unknown>;
-
-const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** Fields of a user that run code or read files here, with what to call them. */
 const LOCAL_USER_FIELDS: readonly (readonly [string, string])[] = [
@@ -61,17 +51,6 @@ export function parseKubeconfig(text: string, options: KubeconfigOptions = {}): 
   if (cluster['proxy-url'])
     throw new KubeconfigError(`cluster ${clusterName} asks for a proxy, which is not supported`);
   return checked(loadOnly(contextName, { clusterName, cluster, userName, user }), options);
-}
-
-/** Credentials of the pod's service account. Throws a KubeconfigError outside a cluster. */
-export function inClusterCredentials(root = SERVICE_ACCOUNT, env: NodeJS.ProcessEnv = process.env): ClusterCredentials {
-  const host = env.KUBERNETES_SERVICE_HOST;
-  const port = env.KUBERNETES_SERVICE_PORT ?? '443';
-  if (!host) throw new KubeconfigError('not in a cluster: KUBERNETES_SERVICE_HOST is not set');
-  const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const ca = readText(`${root}/ca.crt`, 'certificate authority');
-  checkCertificate(ca, 'certificate authority');
-  return { server, ca, tokenFile: `${root}/token` };
 }
 
 /**
@@ -206,22 +185,6 @@ function pem(data: string | undefined, file: string | undefined, field: string):
     return Buffer.from(compact, 'base64').toString('utf8');
   }
   return file ? readText(file, field) : undefined;
-}
-
-function checkCertificate(text: string, field: string): void {
-  try {
-    new X509Certificate(text);
-  } catch {
-    throw new KubeconfigError(`${field} is no PEM certificate`);
-  }
-}
-
-function readText(file: string, what: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new KubeconfigError(`${what} cannot be read: ${errorMessage(cause)}`, { cause });
-  }
 }
 
 /** Runs whatever flow the kubeconfig names and takes the bearer token out of it. */
