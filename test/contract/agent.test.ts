@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeEnergyData } from '../../src/api/index.ts';
 import { FakeKubelet } from '../support/fake-kubelet.ts';
@@ -69,7 +68,7 @@ class AgentProcess {
   }
 
   async get(path: string): Promise<{ readonly status: number; readonly text: string }> {
-    await expect.poll(() => this.log, { timeout: 20_000 }).toContain('"msg":"listening"');
+    await expect.poll(() => this.log, { timeout: 60_000 }).toContain('"msg":"listening"');
     const port = /"port":(\d+)/.exec(this.log)?.[1];
     const response = await fetch(`http://127.0.0.1:${port}${path}`);
     return { status: response.status, text: await response.text() };
@@ -86,7 +85,7 @@ class AgentProcess {
 
   async until(wanted: (value: number | undefined) => boolean, ...words: readonly string[]): Promise<void> {
     await expect
-      .poll(async () => wanted(await this.value(...words)), { timeout: 25_000, message: words.join(' ') })
+      .poll(async () => wanted(await this.value(...words)), { timeout: 60_000, message: words.join(' ') })
       .toBe(true);
   }
 
@@ -140,7 +139,7 @@ describe('aidc-operator agent', () => {
       expect(await agent.value('aidc_gpu_power_draw_watts', A)).toBe(400);
       expect((await agent.get('/readyz')).status).toBe(200);
       expect(await agent.stop()).toBe(0);
-      await expect.poll(() => fake.left).toEqual([]);
+      await expect.poll(() => fake.left, { timeout: 60_000 }).toEqual([]);
 
       const data = nodeEnergyData.parse(api.maps.at(-1));
       const state = JSON.parse(readFileSync(join(folder, STATE), 'utf8')) as { series: string };
@@ -173,7 +172,7 @@ describe('aidc-operator agent', () => {
     } finally {
       await api.server.close();
     }
-  }, 90_000);
+  }, 240_000);
 
   it('survives exits, garbage and hangs, and says so', async () => {
     const { fake, agent } = start({
@@ -193,7 +192,7 @@ describe('aidc-operator agent', () => {
     expect(agent.log).toContain('ended with code 15 after 2 documents');
     expect(fake.left.length).toBeLessThanOrEqual(1);
     expect((await agent.get('/livez')).status).toBe(200);
-  }, 90_000);
+  }, 240_000);
 
   it('runs on a node without a driver, and is not ready', async () => {
     const { agent } = start({}, '--nvidia-smi', join(folder, 'no-such-program'));
@@ -205,7 +204,7 @@ describe('aidc-operator agent', () => {
     expect(ready.text).toContain('cannot be started');
     expect((await agent.get('/metrics')).text).not.toContain(A);
     expect(await agent.stop()).toBe(0);
-  }, 60_000);
+  }, 180_000);
 
   it('tells of a board that falls off the bus, and counts its time as a gap', async () => {
     kubelet.pods = [holds('one', A)];
@@ -218,7 +217,6 @@ describe('aidc-operator agent', () => {
     expect(await agent.value('aidc_gpu_allocated', A)).toBe(1);
     await agent.until((gap) => Number(gap) > 0, 'aidc_gpu_energy_gap_seconds_total', A);
     expect(await agent.value('aidc_gpu_energy_gap_seconds_total', B)).toBe(0);
-    await sleep(100);
     expect(await agent.value('aidc_gpu_health', B, 'state="healthy"')).toBe(1);
-  }, 60_000);
+  }, 180_000);
 });

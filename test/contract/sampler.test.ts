@@ -48,7 +48,7 @@ describe('Sampler', () => {
       await running;
     });
     const until = async (wanted: readonly (SampleProblem | 'document')[]): Promise<void> => {
-      await expect.poll(() => seen.slice(0, wanted.length), { timeout: 25_000, interval: 20 }).toEqual(wanted);
+      await expect.poll(() => seen.slice(0, wanted.length), { timeout: 60_000, interval: 20 }).toEqual(wanted);
     };
     return { fake, seen, messages, until };
   }
@@ -58,8 +58,8 @@ describe('Sampler', () => {
     await until(['document', 'document', 'document']);
     expect(fake.pids).toHaveLength(1);
     for (const one of stop) await one();
-    await expect.poll(() => fake.left).toEqual([]);
-  }, 30_000);
+    await expect.poll(() => fake.left, { timeout: 60_000 }).toEqual([]);
+  }, 90_000);
 
   it('starts it again after an exit, garbage, and a hang that only SIGKILL ends', async () => {
     const { fake, messages, until } = start([
@@ -73,22 +73,22 @@ describe('Sampler', () => {
     expect(messages[1]).toMatch(/ended without a document. It said "No devices were found"\.$/);
     expect(messages[2]).toMatch(/printed no document in time\.$/);
     expect(fake.left.length).toBeLessThanOrEqual(1);
-  }, 30_000);
+  }, 90_000);
 
   it('calls it once at a time where a stream does not work', async () => {
     const { until, fake } = start([{ exitCode: 2, documents: 0 }, { exitCode: 2, documents: 0 }, {}]);
     await until(['exit', 'exit', 'document']);
-    await expect.poll(() => fake.left).toEqual([]);
-  }, 30_000);
+    await expect.poll(() => fake.left, { timeout: 60_000 }).toEqual([]);
+  }, 90_000);
 
   it('says that there is none', async () => {
     const { messages, until } = start([{}], { command: join(folder, 'nvidia-smi') });
     await until(['spawn', 'spawn']);
     expect(messages[0]).toContain('cannot be started: spawn');
-  }, 30_000);
+  }, 90_000);
 
   it('refuses a document without end', async () => {
     const { until } = start([{ garbage: `${'x'.repeat(200_000)}</nvidia_smi_log>` }, {}]);
-    await until(['parse', 'exit', 'document'].slice(0, 1) as SampleProblem[]);
-  }, 30_000);
+    await until(['parse']);
+  }, 90_000);
 });
