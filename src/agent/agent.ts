@@ -9,6 +9,7 @@ import { writeEnergyMap } from './energy-map.ts';
 import { afterReboot, Ledger, type LedgerState } from './ledger.ts';
 import { MeterState } from './meter.ts';
 import { AgentMetrics } from './metrics.ts';
+import { parseMigList } from './mig-list.ts';
 import type { PodDevices } from './pod-resources.ts';
 import { PodUids } from './pod-uids.ts';
 import { Sampler } from './sampler.ts';
@@ -58,6 +59,9 @@ export class Agent {
   readonly #meter = new MeterState();
   #maxGapMs: number;
   #wallOffsetMs: number | undefined;
+  /** MIG devices when their UUIDs were last asked for. */
+  #migLayout = '';
+  readonly #sampler: Sampler;
   /** The kubelet's last answer. */
   #pods: { readonly atMs: number; readonly list: readonly (PodDevices & PodRef)[] } | undefined;
   /** Of the boards as they were last assigned. */
@@ -79,30 +83,16 @@ export class Agent {
     this.#uids = client && new PodUids(client, node, clock);
     this.#metrics = new AgentMetrics(options.registry);
     this.#maxGapMs = GAP_PERIODS * options.intervalSeconds * 1000;
+    this.#sampler = this.#makeSampler();
   }
 
   /** Runs until the signal aborts, and leaves no child. */
   async run(signal: AbortSignal): Promise<void> {
-    const { nvidiaSmi, intervalSeconds, deadlineSeconds, publishSeconds, podResources } = this.#options;
-    const sampler = new Sampler({
-      command: nvidiaSmi,
-      intervalSeconds,
-      deadlineMs: deadlineSeconds * 1000,
-      graceMs: deadlineSeconds * 500,
-      maxDocumentBytes: MAX_DOCUMENT_BYTES,
-      clock: this.#clock,
-      onDocument: (document, periodMs) => this.#sample(document, periodMs),
-      onProblem: (problem, message) => {
-        if (this.#meter.problem(problem, message)) this.#logger.warn('no sample', { problem, reason: message });
-      },
-      onExit: (exitCode) => {
-        this.#meter.exitCode = exitCode ?? -1;
-      },
-    });
+    const { intervalSeconds, publishSeconds, podResources } = this.#options;
     // Before the first sample, so that what was drawn since the last run goes to pods that are still there.
     if (podResources !== undefined) await this.#mapPods(podResources);
     await Promise.all([
-      sampler.run(signal),
+      this.#sampler.run(signal),
       podResources && this.#every(intervalSeconds, signal, () => this.#mapPods(podResources)),
       this.#every(publishSeconds, signal, () => this.#publish()),
     ]);
@@ -129,6 +119,28 @@ export class Agent {
     return sampleAtMs === undefined || this.#clock.monotonic() - sampleAtMs > this.#maxGapMs;
   }
 
+  #makeSampler(): Sampler {
+    const { nvidiaSmi, intervalSeconds, deadlineSeconds } = this.#options;
+    return new Sampler({
+      command: nvidiaSmi,
+      intervalSeconds,
+      deadlineMs: deadlineSeconds * 1000,
+      graceMs: deadlineSeconds * 500,
+      maxDocumentBytes: MAX_DOCUMENT_BYTES,
+      clock: this.#clock,
+      onDocument: (document, periodMs) => this.#sample(document, periodMs),
+      onProblem: (problem, message) => {
+        if (this.#meter.problem(problem, message)) this.#logger.warn('no sample', { problem, reason: message });
+      },
+      onExit: (exitCode) => {
+        this.#meter.exitCode = exitCode ?? -1;
+      },
+      onList: (text) => {
+        this.#boards.migUuids = parseMigList(text);
+      },
+    });
+  }
+
   #sample(bytes: Buffer, periodMs: number): void {
     const atMs = this.#clock.monotonic();
     const wallMs = this.#clock.now();
@@ -150,6 +162,7 @@ export class Agent {
     this.#maxGapMs = GAP_PERIODS * periodMs;
     this.#watchClock(atMs, wallMs);
     // A first document, or one with other boards, gives devices another meaning.
+    this.#askForMigUuids();
     const boardIds = JSON.stringify(this.#boards.ids);
     if (boardIds !== this.#boardIds) this.#assign();
     this.#boardIds = boardIds;
@@ -157,6 +170,15 @@ export class Agent {
     if (!meter.isSampling) this.#logger.info('sampling', { boards: this.#boards.list.length });
     Object.assign(meter, { isSampling: true, trouble: undefined, sampleAtMs: atMs, sampleWallMs: wallMs });
     meter.sampleSeconds = (this.#clock.monotonic() - atMs) / 1000;
+  }
+
+  #askForMigUuids(): void {
+    const devices = this.#boards.ids.flatMap(({ uuid, mig }) =>
+      mig.map(({ index, gpuInstance }) => [uuid, index, gpuInstance]),
+    );
+    const layout = JSON.stringify(devices);
+    if (devices.length > 0 && layout !== this.#migLayout) this.#sampler.list();
+    this.#migLayout = layout;
   }
 
   /** Energy is reckoned with monotonic time; a step only moves the borders of quarters of an hour. */

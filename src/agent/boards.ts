@@ -1,4 +1,5 @@
 import { type Gpu, type NvidiaSmiDocument, valueIn } from '../nvidia-smi/index.ts';
+import type { MigUuids } from './mig-list.ts';
 import type { BoardIds } from './shares.ts';
 
 export const HEALTH = ['healthy', 'degraded', 'lost', 'unknown'] as const;
@@ -20,6 +21,8 @@ const LIMIT_FACTOR = 2;
 /** The boards of the node by UUID, over time: one that falls off the bus is still known. */
 export class Boards {
   readonly #boards = new Map<string, Board>();
+  /** UUIDs of MIG devices, which no document tells. */
+  migUuids: MigUuids = new Map();
 
   /** @param known UUIDs from an earlier run */
   constructor(known: Iterable<string> = []) {
@@ -38,7 +41,7 @@ export class Boards {
         index: valueIn(device.index),
         gpuInstance: valueIn(device.gpuInstanceId),
         multiprocessors: valueIn(device.multiprocessorCount),
-        uuid: undefined,
+        uuid: this.migUuids.get(uuid)?.get(valueIn(device.index) ?? -1),
       }));
       return { uuid, index: gpu.index, minor: valueIn(gpu.minorNumber), mig };
     });

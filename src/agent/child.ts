@@ -12,6 +12,10 @@ export interface ChildOptions {
   readonly graceMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Ends the child early; unlike `signal` it does not cut the wait for it. */
+  readonly interrupt: AbortSignal;
+  /** All that it prints on standard output. */
+  readonly onOutput?: (chunk: Buffer) => void;
   /** A document, or null in the place of one that was too long. */
   readonly onDocument: (document: Buffer | null) => void;
   /** The child was killed and is still there: it hangs in the driver. Called again and again until it is gone. */
@@ -69,6 +73,7 @@ export async function runChild(options: ChildOptions): Promise<ChildEnd> {
   };
   let cancelDeadline = clock.setTimer(overdue, deadlineMs);
   child.stdout.on('data', (chunk: Buffer) => {
+    options.onOutput?.(chunk);
     for (const document of stream.push(chunk)) {
       documents += 1;
       cancelDeadline();
@@ -76,8 +81,10 @@ export async function runChild(options: ChildOptions): Promise<ChildEnd> {
       options.onDocument(document);
     }
   });
-  signal.addEventListener('abort', terminate, { once: true });
-  if (signal.aborted) terminate();
+  for (const end of [signal, options.interrupt]) {
+    end.addEventListener('abort', terminate, { once: true });
+    if (end.aborted) terminate();
+  }
 
   await Promise.race([gone.promise, aborted(signal).then(() => clock.sleep(2 * graceMs))]);
   cancelDeadline();

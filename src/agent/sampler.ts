@@ -1,6 +1,6 @@
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type ChildEnd, runChild } from './child.ts';
+import { type ChildEnd, type ChildOptions, runChild } from './child.ts';
 
 /** Why there is no new sample. `parse`: what was printed is no document. `busy`: an nvidia-smi hangs in the driver. */
 export const SAMPLE_PROBLEMS = ['timeout', 'exit', 'parse', 'spawn', 'busy'] as const;
@@ -22,6 +22,8 @@ export interface SamplerOptions {
   /** `message` is a sentence. */
   readonly onProblem: (problem: SampleProblem, message: string) => void;
   readonly onExit: (exitCode: number | null) => void;
+  /** What `nvidia-smi -L` printed. */
+  readonly onList: (text: string) => void;
 }
 
 /** So many streams without a document, and single calls take their place. */
@@ -31,6 +33,7 @@ const CALLS_BEFORE_STREAM = 20;
 /** Each single call starts the driver's tools anew, so they are further apart. */
 const CALL_PERIOD_SECONDS = 15;
 const MAX_PAUSE_MS = 60_000;
+const MAX_LIST_BYTES = 1024 * 1024;
 
 /**
  * Keeps nvidia-smi running: one that prints a document each interval, and where that does not work one call after the
@@ -41,6 +44,8 @@ export class Sampler {
   readonly #backoff: Backoff;
   #fruitlessStreams = 0;
   #calls = 0;
+  #wantsList = false;
+  #interrupt = new AbortController();
 
   constructor(options: SamplerOptions) {
     this.#options = options;
@@ -49,12 +54,22 @@ export class Sampler {
     this.#backoff = new Backoff(pauses, options.random);
   }
 
+  /** Asks for `nvidia-smi -L`, for which the present run makes room. */
+  list(): void {
+    this.#wantsList = true;
+    this.#interrupt.abort();
+  }
+
   /** Runs until the signal aborts; then no child is left, or only one that nothing can end. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      this.#interrupt = new AbortController();
+      if (this.#wantsList) await this.#list(signal);
+      if (signal.aborted) return;
       const isStream = this.#fruitlessStreams < FRUITLESS_STREAMS || this.#calls >= CALLS_BEFORE_STREAM;
       const end = await this.#runOnce(isStream, signal);
       if (signal.aborted) return;
+      if (this.#interrupt.signal.aborted) continue;
       this.#options.onExit(end.exitCode);
       this.#remember(isStream, end.documents > 0);
       const isFine = !isStream && end.cause === 'exit' && end.exitCode === 0 && end.documents > 0;
@@ -77,22 +92,50 @@ export class Sampler {
   }
 
   #runOnce(isStream: boolean, signal: AbortSignal): Promise<ChildEnd> {
-    const { command, intervalSeconds, maxDocumentBytes, clock, onDocument, onProblem } = this.#options;
-    const { deadlineMs = 10_000, graceMs = 5_000 } = this.#options;
+    const { command, intervalSeconds, maxDocumentBytes, onDocument, onProblem } = this.#options;
     const periodMs = isStream ? intervalSeconds * 1000 : this.#callPeriodMs;
-    return runChild({
-      command,
-      args: ['-q', '-x', ...(isStream ? ['-l', String(intervalSeconds)] : [])],
-      maxDocumentBytes,
-      deadlineMs: deadlineMs + (isStream ? periodMs : 0),
-      graceMs,
-      clock,
-      signal,
+    return this.#child(['-q', '-x', ...(isStream ? ['-l', String(intervalSeconds)] : [])], signal, {
+      silentMs: isStream ? periodMs : 0,
       onDocument: (document) => {
         if (document !== null) onDocument(document, periodMs);
         else onProblem('parse', `A document of ${command} is larger than ${maxDocumentBytes} bytes.`);
       },
+    });
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const { command, onList, onProblem } = this.#options;
+    this.#wantsList = false;
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const onOutput = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes <= MAX_LIST_BYTES) chunks.push(chunk);
+    };
+    const end = await this.#child(['-L'], signal, { silentMs: 0, onDocument: () => {}, onOutput });
+    if (signal.aborted) return;
+    // A lost board makes it fail, and the others are told all the same.
+    onList(Buffer.concat(chunks).toString('utf8'));
+    if (end.cause !== 'exit' || end.exitCode !== 0) onProblem(...problemOf(end, `${command} -L`));
+  }
+
+  #child(
+    args: readonly string[],
+    signal: AbortSignal,
+    { silentMs, ...more }: Pick<ChildOptions, 'onDocument' | 'onOutput'> & { readonly silentMs: number },
+  ): Promise<ChildEnd> {
+    const { command, maxDocumentBytes, clock, onProblem, deadlineMs = 10_000, graceMs = 5_000 } = this.#options;
+    return runChild({
+      command,
+      args,
+      maxDocumentBytes,
+      deadlineMs: deadlineMs + silentMs,
+      graceMs,
+      clock,
+      signal,
+      interrupt: this.#interrupt.signal,
       onStuck: () => onProblem('busy', `${command} was killed and is still there: it hangs in the driver.`),
+      ...more,
     });
   }
 }

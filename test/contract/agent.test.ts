@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { AgentState } from '../../src/agent/state-file.ts';
 import { nodeEnergyData } from '../../src/api/index.ts';
 import { FakeKubelet } from '../support/fake-kubelet.ts';
 import { FakeNvidiaSmi, type Scenario } from '../support/fake-nvidia-smi.ts';
@@ -218,5 +219,24 @@ describe('aidc-operator agent', () => {
     await agent.until((gap) => Number(gap) > 0, 'aidc_gpu_energy_gap_seconds_total', A);
     expect(await agent.value('aidc_gpu_energy_gap_seconds_total', B)).toBe(0);
     expect(await agent.value('aidc_gpu_health', B, 'state="healthy"')).toBe(1);
+  }, 180_000);
+
+  it('shares out a board in MIG mode by multiprocessors', async () => {
+    const mig = [40, 20].map((multiprocessors, index) => ({
+      uuid: `MIG-00000000-0000-0000-0000-00000000000${index}`,
+      instance: index + 1,
+      multiprocessors,
+    }));
+    kubelet.pods = mig.slice(0, 1).map(({ uuid }) => holds('one', uuid));
+    const { agent } = start({ gpus: [{ uuid: A, mig }] });
+    await agent.until((held) => held === 1, 'aidc_gpu_allocated', A);
+    expect(await agent.value('aidc_mig_device_sm_count', 'mig_index="1"')).toBe(20);
+    await agent.until((joules) => Number(joules) > 300, 'aidc_gpu_energy_joules_total', A);
+    await agent.stop();
+    const { ledger } = JSON.parse(readFileSync(join(folder, STATE), 'utf8')) as AgentState;
+    const [gpu] = ledger.gpus;
+    expect(gpu?.shares.map(({ share }) => share)).toEqual([40 / 60]);
+    const joules = ledger.totals.reduce((sum, entry) => sum + entry.joules, 0);
+    expect(Math.abs(joules - (gpu?.joules ?? Number.NaN))).toBeLessThan(1e-6);
   }, 180_000);
 });

@@ -27,7 +27,7 @@ describe('Sampler', () => {
     const seen: (SampleProblem | 'document')[] = [];
     const messages: string[] = [];
     const abort = new AbortController();
-    const running = new Sampler({
+    const sampler = new Sampler({
       command: FakeNvidiaSmi.command,
       intervalSeconds: 1,
       maxDocumentBytes: 100_000,
@@ -41,8 +41,10 @@ describe('Sampler', () => {
         messages.push(message);
       },
       onExit: () => {},
+      onList: (text) => messages.push(text),
       ...options,
-    }).run(abort.signal);
+    });
+    const running = sampler.run(abort.signal);
     stop.add(async () => {
       abort.abort();
       await running;
@@ -50,7 +52,7 @@ describe('Sampler', () => {
     const until = async (wanted: readonly (SampleProblem | 'document')[]): Promise<void> => {
       await expect.poll(() => seen.slice(0, wanted.length), { timeout: 60_000, interval: 20 }).toEqual(wanted);
     };
-    return { fake, seen, messages, until };
+    return { fake, sampler, messages, until };
   }
 
   it('reads document after document from one nvidia-smi, and leaves none behind', async () => {
@@ -79,6 +81,16 @@ describe('Sampler', () => {
     const { until, fake } = start([{ exitCode: 2, documents: 0 }, { exitCode: 2, documents: 0 }, {}]);
     await until(['exit', 'exit', 'document']);
     await expect.poll(() => fake.left, { timeout: 60_000 }).toEqual([]);
+  }, 90_000);
+
+  it('makes room for a list of devices, and goes on', async () => {
+    const { fake, sampler, messages, until } = start([{}]);
+    await until(['document']);
+    sampler.list();
+    await expect.poll(() => messages, { timeout: 60_000 }).toEqual([expect.stringMatching(/^GPU 0: /)]);
+    await expect.poll(() => fake.pids.length, { timeout: 60_000 }).toBe(2);
+    await until(['document', 'document', 'document']);
+    expect(fake.left.length).toBeLessThanOrEqual(1);
   }, 90_000);
 
   it('says that there is none', async () => {
