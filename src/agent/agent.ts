@@ -45,6 +45,10 @@ export interface AgentOptions {
 /** Power is drawn as a line over at most so many sample periods. */
 const GAP_PERIODS = 3;
 const CLOCK_STEP_MS = 5_000;
+/** What troubles are about. */
+const MAPPING = 'bringing pods and boards together';
+const PUBLISHING = 'writing the ConfigMap';
+const SAVING = 'saving the state';
 
 /** Measures the boards of one node. */
 export class Agent {
@@ -66,7 +70,8 @@ export class Agent {
   #pods: { readonly atMs: number; readonly list: readonly (PodDevices & PodRef)[] } | undefined;
   /** Of the boards as they were last assigned. */
   #boardIds = '';
-  #mappingTrouble: string | undefined;
+  /** What was said last, by what it is about. */
+  readonly #troubles = new Map<string, string>();
   /** Saves wait for each other. */
   #saving: Promise<unknown> = Promise.resolve();
 
@@ -199,10 +204,10 @@ export class Agent {
       this.#pods = { atMs, list: pods };
       Object.assign(this.#meter, { isMapping: true, mappingWallMs: this.#clock.now() });
       const unknown = this.#assign();
-      this.#tellMapping(error ?? (unknown.length > 0 ? `no boards: ${unknown.slice(0, 8).join(', ')}` : undefined));
+      this.#tell(MAPPING, error ?? (unknown.length > 0 ? `no boards: ${unknown.slice(0, 8).join(', ')}` : undefined));
     } catch (error) {
       this.#meter.isMapping = false;
-      this.#tellMapping(error);
+      this.#tell(MAPPING, error);
     }
   }
 
@@ -219,12 +224,14 @@ export class Agent {
     if (this.#meter.unknownValue(element)) this.#logger.warn('a value that is not understood', { element, text });
   }
 
-  #tellMapping(trouble: unknown): void {
-    const message = trouble === undefined ? undefined : errorMessage(trouble);
-    if (message === this.#mappingTrouble) return;
-    this.#mappingTrouble = message;
-    if (message === undefined) this.#logger.info('all devices of pods are known');
-    else this.#logger.warn('pods and boards are not brought together wholly', { reason: message });
+  /** Says a trouble, or its end, once. */
+  #tell(what: string, trouble: unknown): void {
+    const reason = trouble === undefined ? undefined : errorMessage(trouble);
+    if (reason === this.#troubles.get(what)) return;
+    if (reason === undefined) this.#troubles.delete(what);
+    else this.#troubles.set(what, reason);
+    if (reason === undefined) this.#logger.info(`${what}: well again`);
+    else this.#logger.warn(`${what}: trouble`, { reason });
   }
 
   /** Saves first: what is told must still be true after a restart. */
@@ -235,8 +242,9 @@ export class Agent {
     try {
       await writeEnergyMap(client, { node, series: this.#series, writtenAtMs: this.#clock.now(), ledger });
       this.#meter.publishedWallMs = this.#clock.now();
+      this.#tell(PUBLISHING, undefined);
     } catch (error) {
-      this.#logger.warn('the ConfigMap cannot be written', { error });
+      this.#tell(PUBLISHING, error);
     }
   }
 
@@ -253,8 +261,9 @@ export class Agent {
       try {
         await saveState(stateFile, { series: this.#series, bootId, ledger });
         this.#meter.savedWallMs = this.#clock.now();
+        this.#tell(SAVING, undefined);
       } catch (error) {
-        this.#logger.error('the state cannot be saved', { stateFile, error });
+        this.#tell(SAVING, error);
       }
       return ledger;
     });

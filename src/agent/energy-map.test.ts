@@ -13,7 +13,7 @@ const amounts = { joules: 1.23456789, gpuSeconds: 2, gapSeconds: 0.5 };
 function energy(entries: readonly Entry[], closed: readonly Bucket[]) {
   const gpu = { uuid: GPU, ...amounts, last: { atMs: 0, watts: null }, shares: [], changes: [] };
   const buckets = { nextSequence: closed.length + 1, open: [], closed };
-  const ledger: LedgerState = { gpus: [gpu], totals: entries, buckets, holdersAtMs: null };
+  const ledger: LedgerState = { gpus: [gpu], totals: entries, buckets, holders: [], holdersAtMs: null };
   return nodeEnergyOf({ node: 'gpu-1', series: SERIES, writtenAtMs: Date.UTC(2026, 0, 1), ledger });
 }
 

@@ -41,14 +41,16 @@ export interface LedgerState {
   readonly gpus: readonly GpuState[];
   readonly totals: readonly Entry[];
   readonly buckets: BucketsState;
-  /** When the holders were last confirmed, monotonic; null: never. */
+  /** Who holds what now, also of boards that were not seen yet. */
+  readonly holders: readonly { readonly uuid: string; readonly shares: readonly Share[] }[];
+  /** When that was last confirmed, monotonic; null: never. */
   readonly holdersAtMs: number | null;
 }
 
 /** What is still true after the machine was off: its monotonic clock began anew, and boards drew nothing meanwhile. */
 export function afterReboot(state: LedgerState, atMs: number): LedgerState {
   const gpus = state.gpus.map((gpu) => ({ ...gpu, last: { atMs, watts: null }, shares: [], changes: [] }));
-  return { ...state, gpus, holdersAtMs: null };
+  return { ...state, gpus, holders: [], holdersAtMs: null };
 }
 
 /** How long holders are believed that nobody confirms: a kubelet may restart meanwhile. */
@@ -77,7 +79,7 @@ export class Ledger {
     this.#gpus = new Map();
     for (const { uuid, last, shares, changes, ...total } of state?.gpus ?? [])
       this.#gpus.set(uuid, { total, last, shares, changes: [...changes] });
-    this.#holders = new Map([...this.#gpus].map(([uuid, gpu]) => [uuid, latest(gpu)]));
+    this.#holders = new Map(state?.holders.map(({ uuid, shares }) => [uuid, shares]));
     this.#totals = new Tally(state?.totals);
     this.#buckets = new Buckets(state?.buckets);
     this.#holdersAtMs = state?.holdersAtMs ?? null;
@@ -90,6 +92,7 @@ export class Ledger {
       }),
       totals: this.#totals.entries,
       buckets: this.#buckets.state,
+      holders: [...this.#holders].map(([uuid, shares]) => ({ uuid, shares })),
       holdersAtMs: this.#holdersAtMs,
     };
   }

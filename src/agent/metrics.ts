@@ -44,8 +44,7 @@ export class AgentMetrics {
       const labels = { ...id, state };
       this.#gauge('aidc_gpu_health', 'How the board is; 1 for the present state.', labels, Number(state === health));
     }
-    const state = ledger.gpus.find(({ uuid }) => uuid === board.uuid);
-    const isHeld = (state?.changes.at(-1)?.shares ?? state?.shares ?? []).length > 0;
+    const isHeld = ledger.holders.some(({ uuid, shares }) => uuid === board.uuid && shares.length > 0);
     this.#gauge('aidc_gpu_allocated', '1 while a pod holds the board or a part of it.', id, Number(isHeld));
     // An old value is no value.
     if (gpu === undefined || isStale) return;

@@ -39,6 +39,7 @@ const schema = z.object({
       open: z.array(z.object(bucket)),
       closed: z.array(z.object({ sequence: z.int().positive(), ...bucket })),
     }),
+    holders: z.array(z.object({ uuid: z.string(), shares })),
     holdersAtMs: z.number().nullable(),
   }),
 });
