@@ -9,7 +9,15 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.test.ts', 'deploy/**/*.test.ts', 'test/repo/**/*.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'deploy/**/*.test.ts', 'test/repo/**/*.test.ts', 'test/bench/**/*.test.ts'],
+          // They run beside the control planes of the integration tests, on as few cores as there are.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
       { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], testTimeout: 30_000 } },
       {
         test: {

@@ -12,7 +12,7 @@ import {
 import { type AgentConfig, ConfigError, describeAgentSettings, loadAgentConfig } from './config/index.ts';
 import { KubeClient } from './kube/client.ts';
 import type { ClusterCredentials } from './kube/credentials.ts';
-import { inClusterCredentials, KubeconfigError } from './kube/in-cluster.ts';
+import { defaultCredentials, inClusterCredentials, KubeconfigError } from './kube/kubeconfig.ts';
 // Not through the index: that loads the operator's framework, which takes more memory than the agent.
 import { createLogger } from './observability/logging.ts';
 import { PrometheusMetrics } from './observability/metrics.ts';
@@ -48,7 +48,7 @@ export async function run(flags: readonly string[], env: NodeJS.ProcessEnv): Pro
 
 async function runAgent(config: AgentConfig, env: NodeJS.ProcessEnv): Promise<number> {
   const logger = createLogger(config.logLevel).child({ node: config.node });
-  const credentials = await credentialsOf(config, env);
+  const credentials = credentialsOf(config, env);
   if (credentials === undefined)
     logger.warn('no access to the cluster: uids of pods are unknown, nothing is published');
   const client = credentials && new KubeClient({ cluster: 'local', credentials, maxConnections: 2, maxRetries: 1 });
@@ -74,12 +74,8 @@ async function runAgent(config: AgentConfig, env: NodeJS.ProcessEnv): Promise<nu
 }
 
 /** In a pod its service account, elsewhere only what is named: a person's own kubeconfig is not the agent's. */
-async function credentialsOf(config: AgentConfig, env: NodeJS.ProcessEnv): Promise<ClusterCredentials | undefined> {
-  if (config.kubeconfig !== undefined) {
-    // The library that reads kubeconfigs takes 50 MB, which a pod with a service account saves.
-    const { defaultCredentials } = await import('./kube/kubeconfig.ts');
-    return defaultCredentials(config.kubeconfig, { allowLocalAccess: true });
-  }
+function credentialsOf(config: AgentConfig, env: NodeJS.ProcessEnv): ClusterCredentials | undefined {
+  if (config.kubeconfig !== undefined) return defaultCredentials(config.kubeconfig, { allowLocalAccess: true });
   return env.KUBERNETES_SERVICE_HOST === undefined ? undefined : inClusterCredentials();
 }
 

@@ -1,10 +1,11 @@
 import 'reflect-metadata';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.ts';
 import { type Config, ConfigError, describeSettings, loadConfig } from './config/index.ts';
 import { isUnreachable } from './kube/errors.ts';
-import { defaultCredentials, inClusterCredentials, KubeconfigError } from './kube/kubeconfig.ts';
+import { defaultCredentials, KubeconfigError } from './kube/kubeconfig.ts';
 import { createLogger, frameworkLogger, PrometheusMetrics } from './observability/index.ts';
 import { buildOperator } from './operator.ts';
 import type { Logger } from './runtime/logger.ts';
@@ -29,7 +30,7 @@ export async function run(flags: readonly string[], env: NodeJS.ProcessEnv): Pro
     return 0;
   }
   try {
-    return await runOperator(loadConfig(flags, env), env);
+    return await runOperator(loadConfig(flags, env));
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof KubeconfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
@@ -37,7 +38,7 @@ export async function run(flags: readonly string[], env: NodeJS.ProcessEnv): Pro
   }
 }
 
-async function runOperator(config: Config, env: NodeJS.ProcessEnv): Promise<number> {
+async function runOperator(config: Config): Promise<number> {
   const logger = createLogger(config.logLevel);
   const metrics = new PrometheusMetrics({ processMetrics: true });
   const stop = new AbortController();
@@ -49,11 +50,20 @@ async function runOperator(config: Config, env: NodeJS.ProcessEnv): Promise<numb
     // What hangs must not keep a process without leadership alive.
     setTimeout(() => process.exit(1), 5_000).unref();
   };
-  const credentials =
-    config.kubeconfig === undefined && env.KUBECONFIG === undefined && env.KUBERNETES_SERVICE_HOST !== undefined
-      ? inClusterCredentials()
-      : defaultCredentials(config.kubeconfig ?? env.KUBECONFIG, { allowLocalAccess: true });
-  const operator = await startWithRetry(() => buildOperator({ config, credentials, logger, metrics, fatal }), logger);
+  // From the start: as the first process of a container it would not end by itself.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      logger.info('stopping', { signal });
+      stop.abort(new Error(signal));
+    });
+  }
+  const credentials = defaultCredentials(config.kubeconfig);
+  const operator = await startWithRetry(
+    () => buildOperator({ config, credentials, logger, metrics, fatal }),
+    logger,
+    stop.signal,
+  );
+  if (stop.signal.aborted) return code;
   if (operator === undefined) return 3;
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.for({ operator, logger, metrics }),
@@ -63,26 +73,21 @@ async function runOperator(config: Config, env: NodeJS.ProcessEnv): Promise<numb
   // Probes must answer while caches fill, so the server comes first.
   await app.listen(config.httpPort, config.httpHost);
   logger.info('listening', { url: await app.getUrl() });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      logger.info('stopping', { signal });
-      stop.abort(new Error(signal));
-    });
-  }
   await operator.run(stop.signal);
   await app.close();
   return code;
 }
 
-async function startWithRetry<T>(start: () => Promise<T>, logger: Logger): Promise<T | undefined> {
-  for (let tries = 1; ; tries += 1) {
+async function startWithRetry<T>(start: () => Promise<T>, logger: Logger, signal: AbortSignal): Promise<T | undefined> {
+  for (let tries = 1; !signal.aborted; tries += 1) {
     try {
       return await start();
     } catch (error) {
       if (!isUnreachable(error)) throw error;
       logger.error('the hub does not answer', { error, tries, of: START_TRIES });
       if (tries >= START_TRIES) return undefined;
-      await new Promise((resolve) => setTimeout(resolve, START_RETRY_MS));
+      await sleep(START_RETRY_MS, undefined, { signal }).catch(() => {});
     }
   }
+  return undefined;
 }

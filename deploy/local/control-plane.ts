@@ -58,17 +58,25 @@ export class ControlPlane {
   readonly #run: Run;
   readonly #binaries: ControlPlaneBinaries;
   readonly #stablePort: boolean;
+  readonly #audited: string | undefined;
   #credentials: Credentials | undefined;
   #port: number | undefined;
   #server = '';
 
-  constructor(run: Run, name: string, role: Role, binaries: ControlPlaneBinaries, stablePort: boolean) {
+  constructor(
+    run: Run,
+    name: string,
+    role: Role,
+    binaries: ControlPlaneBinaries,
+    options: { stablePort: boolean; audited?: string | undefined },
+  ) {
     this.name = name;
     this.role = role;
     this.dir = join(run.dir, name);
     this.#run = run;
     this.#binaries = binaries;
-    this.#stablePort = stablePort;
+    this.#stablePort = options.stablePort;
+    this.#audited = options.audited;
   }
 
   get server(): string {
@@ -77,6 +85,11 @@ export class ControlPlane {
 
   get kubeconfigPath(): string {
     return join(this.dir, 'kubeconfig');
+  }
+
+  /** One line of JSON for each request of the audited users. */
+  get auditLogPath(): string {
+    return join(this.dir, 'audit.log');
   }
 
   get rest(): RestConfig {
@@ -161,7 +174,7 @@ export class ControlPlane {
       certDir: join(this.dir, 'pki'),
       certFiles: files,
       adminRestConfigFor: (server) => ({ server, caPem: ca, certPem: admin.certPem, keyPem: admin.keyPem }),
-      extraArgs: apiServerFlags(this.role),
+      extraArgs: { ...apiServerFlags(this.role), ...(await this.#auditFlags()) },
       readyPollIntervalMs: 100,
       startTimeoutMs: 120_000,
       // The address that others have stored stays valid when a region comes back.
@@ -170,6 +183,21 @@ export class ControlPlane {
     await this.#explained('kube-apiserver', () => apiServer.start());
     this.#port = apiServer.port;
     this.#server = apiServer.url;
+  }
+
+  async #auditFlags(): Promise<ExtraArgs> {
+    if (this.#audited === undefined) return {};
+    const policy = join(this.dir, 'audit-policy.yaml');
+    await writeFile(
+      policy,
+      stringify({
+        apiVersion: 'audit.k8s.io/v1',
+        kind: 'Policy',
+        omitStages: ['RequestReceived'],
+        rules: [{ level: 'Metadata', userGroups: [this.#audited] }, { level: 'None' }],
+      }),
+    );
+    return { 'audit-policy-file': policy, 'audit-log-path': this.auditLogPath };
   }
 
   /** Programs write to a log file of the run: a failed start quotes its end, a lost race for a port is tried again. */

@@ -20,6 +20,8 @@ export interface LocalCluster {
   /** YAML with inline data. */
   kubeconfig: string;
   kubeconfigPath: string;
+  /** Written only where the options name whom to audit. */
+  auditLogPath: string;
   pids: number[];
 }
 
@@ -46,6 +48,8 @@ export interface EnvironmentOptions {
   onProgress?: (line: string) => void;
   /** A region that is started again keeps its apiserver's port; default true. */
   keepRegionApiserverPortStable?: boolean;
+  /** A group of users, such as `system:serviceaccounts`: what they ask of any cluster is in its `auditLogPath`. */
+  audited?: string;
 }
 
 const HUB = 'hub';
@@ -64,11 +68,11 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Loc
   const binaries: ControlPlaneBinaries = await resolveBinaries(CONTROL_PLANE as never, { onProgress: progress });
   const started: Started = { run: await Run.begin(), planes: new Map(), clusters: new Map() };
   const { run, planes } = started;
-  const stable = options.keepRegionApiserverPortStable ?? true;
-  planes.set(HUB, new ControlPlane(run, HUB, 'hub', binaries, true));
+  const { audited, keepRegionApiserverPortStable: stablePort = true } = options;
+  planes.set(HUB, new ControlPlane(run, HUB, 'hub', binaries, { stablePort: true, audited }));
   for (const { name } of options.regions) {
     if (planes.has(name)) throw new Error(`There are two clusters named ${name}.`);
-    planes.set(name, new ControlPlane(run, name, 'region', binaries, stable));
+    planes.set(name, new ControlPlane(run, name, 'region', binaries, { stablePort, audited }));
   }
   try {
     await Promise.all([
@@ -111,10 +115,10 @@ async function startRegionWithNodes(
 async function startPlane({ run, planes, clusters }: Started, name: string): Promise<ControlPlane> {
   const plane = planeOf(planes, name);
   await plane.start();
-  const { server, kubeconfig, kubeconfigPath } = plane;
+  const { server, kubeconfig, kubeconfigPath, auditLogPath } = plane;
   const pids = (await run.processes(name)).map(({ pid }) => pid);
   // The same object after a restart: callers keep it.
-  const cluster = clusters.get(name) ?? { name, server, kubeconfig, kubeconfigPath, pids };
+  const cluster = clusters.get(name) ?? { name, server, kubeconfig, kubeconfigPath, auditLogPath, pids };
   clusters.set(name, Object.assign(cluster, { server, kubeconfig, kubeconfigPath, pids }));
   return plane;
 }

@@ -3,7 +3,7 @@
  * code is 1 when a file is not what it should be.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { API_VERSION, GROUP, KINDS, type KindDefinition } from '../../src/api/index.ts';
 import { customResourceDefinition, type Field, fieldsOf, rootSchema } from './crd.ts';
@@ -11,12 +11,15 @@ import { customResourceDefinition, type Field, fieldsOf, rootSchema } from './cr
 const root = join(import.meta.dirname, '..', '..');
 const HEADER = 'Generated from src/api by `npm run gen`; do not edit.';
 
+const CRD_FOLDERS = ['crds', 'charts/aidc-operator/files/crds'];
+
 /** Content by path. */
 export function generated(): Map<string, string> {
   const files = new Map<string, string>();
   for (const kind of KINDS) {
     const yaml = stringify(customResourceDefinition(kind), { lineWidth: 0, aliasDuplicateObjects: false });
-    files.set(`crds/${GROUP}_${kind.plural}.yaml`, `# ${HEADER}\n${yaml}`);
+    // One for `kubectl apply`, one inside of the chart, which can read its own files only.
+    for (const folder of CRD_FOLDERS) files.set(`${folder}/${GROUP}_${kind.plural}.yaml`, `# ${HEADER}\n${yaml}`);
   }
   files.set('docs/reference/api.md', reference());
   return files;
@@ -67,10 +70,15 @@ async function main(check: boolean): Promise<number> {
   return check && wrong.length > 0 ? 1 : 0;
 }
 
-/** Files in crds/ that no kind stands behind. */
+/** Files beside the CRDs that no kind stands behind. */
 async function strays(files: Map<string, string>): Promise<string[]> {
-  const present = await readdir(join(root, 'crds')).catch(() => []);
-  return present.map((name) => relative(root, join(root, 'crds', name))).filter((path) => !files.has(path));
+  const present = await Promise.all(
+    CRD_FOLDERS.map(async (folder) => {
+      const names = await readdir(join(root, folder)).catch(() => []);
+      return names.map((name) => `${folder}/${name}`);
+    }),
+  );
+  return present.flat().filter((path) => !files.has(path));
 }
 
 if (import.meta.main) process.exitCode = await main(process.argv.includes('--check'));

@@ -25,6 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   serving: ['api', 'core', 'kube', 'runtime', 'regions', 'energy', 'scheduling', 'workloads', 'hub'],
   quotes: ['api', 'core', 'kube', 'runtime', 'regions', 'energy', 'scheduling', 'workloads', 'hub'],
   datasets: ['api', 'core', 'kube', 'runtime', 'regions', 'workloads', 'hub'],
+  cli: ['api', 'core', 'kube', 'runtime', 'energy'],
   observability: ['api', 'core', 'kube', 'runtime', 'regions', 'energy', 'scheduling', 'hub'],
 };
 /** Layers whose every file may be imported; the others are features, seen through index.ts only. */

@@ -12,7 +12,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { CONFIG_MAPS } from '../kube/resource.ts';
 import type { LedgerState } from './ledger.ts';
 import type { Amounts } from './slice.ts';
-import { type Entry, NOBODY, podKey } from './tally.ts';
+import { type Entry, NOBODY, type PodRef, podKey } from './tally.ts';
 
 /** An object may have 1 MiB; the oldest quarters of an hour give way. */
 const MAX_BUCKETS_CHARS = 700_000;
@@ -28,16 +28,19 @@ export interface NodeEnergy {
 
 /** The `data` of the ConfigMap; `src/api/node-energy.ts` describes it. */
 export function nodeEnergyOf({ node, series, writtenAtMs, ledger }: NodeEnergy): Record<string, string> {
-  const pods = new Map<string, number>();
   const gpus = new Map(ledger.gpus.map(({ uuid }, index) => [uuid, index]));
-  const used = [...ledger.totals, ...ledger.buckets.closed.flatMap(({ entries }) => entries)];
-  const refs = used.map(({ pod }) => pod).filter((pod) => podKey(pod) !== podKey(NOBODY));
-  const list = refs.filter((pod) => !pods.has(podKey(pod)) && pods.set(podKey(pod), pods.size));
+  const pods = new Map<string, PodRef>();
+  for (const { entries } of [{ entries: ledger.totals }, ...ledger.buckets.closed])
+    for (const { pod } of entries) if (podKey(pod) !== podKey(NOBODY)) pods.set(podKey(pod), pod);
+  const podIndex = new Map([...pods.keys()].map((key, index) => [key, index]));
   const use = (entries: readonly Entry[]): NodeEnergyTotals['use'] =>
-    entries.map((entry) => [pods.get(podKey(entry.pod)) ?? NOBODY_INDEX, gpus.get(entry.gpu) ?? 0, ...rounded(entry)]);
+    entries.map((entry) => {
+      const pod = podIndex.get(podKey(entry.pod)) ?? NOBODY_INDEX;
+      return [pod, gpus.get(entry.gpu) ?? 0, ...rounded(entry)];
+    });
   const totals: NodeEnergyTotals = {
     gpus: ledger.gpus.map((gpu) => [gpu.uuid, ...rounded(gpu)]),
-    pods: list.map(({ uid, namespace, name }) => [uid, namespace, name]),
+    pods: [...pods.values()].map(({ uid, namespace, name }) => [uid, namespace, name]),
     use: use(ledger.totals),
   };
   const buckets: NodeEnergyBuckets = ledger.buckets.closed.map(({ sequence, startMs, entries }) => ({

@@ -56,10 +56,15 @@ export const computeQueueSpec = z
       1,
       1000,
     ).default(1),
-    ordering: z.enum(['StrictFIFO', 'BestEffortFIFO']).default('BestEffortFIFO').meta({
+    ordering: z.enum(['StrictFIFO', 'BestEffortFIFO', 'ShortestRemaining']).default('BestEffortFIFO').meta({
       description:
-        'Of a leaf. BestEffortFIFO: one that does not fit lets others pass. StrictFIFO: it holds up all behind it. Both go by priority, then by time. Default BestEffortFIFO.',
+        'Of a leaf; priority comes first in each. BestEffortFIFO: by time, and one that does not fit lets others pass. StrictFIFO: by time, and it holds up all behind it. ShortestRemaining: by the accelerator-seconds that a completion is estimated to cost, learned from the trainings of the queue that ended; one that does not fit lets others pass. Default BestEffortFIFO.',
     }),
+    agingSeconds: int(
+      'With ShortestRemaining: what has waited so long counts as if it cost half, twice as long a third, and so on, in seconds. Default: no aging.',
+      1,
+      31_536_000,
+    ).optional(),
     preemption: z
       .object({
         withinQueue: z.enum(['Never', 'LowerPriority', 'LowerOrNewerEqualPriority']).default('Never').meta({
@@ -180,6 +185,10 @@ export const COMPUTE_QUEUE: KindDefinition = {
   status: computeQueueStatus,
   rules: [
     { rule: 'self.metadata.name.size() <= 63', message: 'metadata.name must be at most 63 characters.' },
+    {
+      rule: "!has(self.spec.agingSeconds) || self.spec.ordering == 'ShortestRemaining'",
+      message: 'spec.agingSeconds needs spec.ordering ShortestRemaining.',
+    },
     {
       rule: '!has(self.spec.parent) || self.spec.parent != self.metadata.name',
       message: 'a queue cannot be its own parent.',

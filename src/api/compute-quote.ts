@@ -3,7 +3,7 @@ import { acceleratorPolicy, accelerators, conditions, int, priorityClassName, qu
 import { filtered } from './decision.ts';
 import type { CustomResource, KindDefinition } from './kind.ts';
 import { resources } from './model-training.ts';
-import { servingPlacement } from './placement.ts';
+import { servingPlacement, wholeSlices } from './placement.ts';
 
 export const computeQuoteSpec = z
   .object({
@@ -42,7 +42,10 @@ export const computeQuoteSpec = z
   })
   .meta({
     description: 'A demand: can it be met now, where, and for how much? Nothing is created. Immutable.',
-    'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: 'a quote is immutable: make another one.' }],
+    'x-kubernetes-validations': [
+      { rule: 'self == oldSelf', message: 'a quote is immutable: make another one.' },
+      wholeSlices('numNodes'),
+    ],
   });
 
 const offer = z.object({

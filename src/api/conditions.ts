@@ -49,6 +49,8 @@ export const PENDING_REASON = {
   ExceedsEveryRegion: 'ExceedsEveryRegion',
   InsufficientGPU: 'InsufficientGPU',
   InsufficientNodeResources: 'InsufficientNodeResources',
+  /** Enough is free in a cluster, but not in one domain of placement.topology. */
+  InsufficientTopology: 'InsufficientTopology',
   RegionUnreachable: 'RegionUnreachable',
   DatasetNotFound: 'DatasetNotFound',
   PriorityClassNotFound: 'PriorityClassNotFound',

@@ -17,7 +17,7 @@ import { avoidedNode, placementStatus, replicaAdmission, replicaNomination } fro
 import type { CustomResource, KindDefinition } from './kind.ts';
 import { immutable, mutableWhileSuspended, workloadNameRule } from './kind.ts';
 import { MODEL_CLASSES } from './model-training.ts';
-import { servingPlacement } from './placement.ts';
+import { servingPlacement, wholeSlices } from './placement.ts';
 
 const podTemplateNote =
   'The container named main serves the model; accelerators are injected into it, and its ports (8000 where it declares none) are those of the Service. nodeName, nodeAffinity, schedulingGates, schedulerName, priorityClassName, serviceAccountName, host namespaces, hostPath, privileged, pod affinity and topologySpreadConstraints are refused in condition SpecHonoured.';
@@ -77,6 +77,7 @@ export const modelServingSpec = z
       mutableWhileSuspended('acceleratorPolicy'),
       mutableWhileSuspended('queue', { optional: true }),
       mutableWhileSuspended('priorityClassName', { optional: true }),
+      wholeSlices('nodesPerReplica'),
       { rule: '!has(self.worker) || self.nodesPerReplica >= 2', message: 'worker needs nodesPerReplica of 2 or more.' },
     ],
   });

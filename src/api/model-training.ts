@@ -17,7 +17,7 @@ import {
 import { admission, avoidedNode, nomination, placementStatus } from './decision.ts';
 import type { CustomResource, KindDefinition } from './kind.ts';
 import { immutable, immutableOptional, mutableWhileSuspended, workloadNameRule } from './kind.ts';
-import { placement } from './placement.ts';
+import { placement, wholeSlices } from './placement.ts';
 
 export const MODEL_CLASSES = ['LLM', 'Weather', 'TextToImage', 'BioPharma', 'RemoteSensing', 'Other'] as const;
 export const TASKS = ['Pretrain', 'FineTune', 'LoRA', 'Evaluate', 'BatchInference'] as const;
@@ -215,6 +215,8 @@ export const modelTrainingSpec = z
       mutableWhileSuspended('placement.cluster', { optional: true }),
       mutableWhileSuspended('placement.clusterSelector', { optional: true }),
       mutableWhileSuspended('placement.residency'),
+      mutableWhileSuspended('placement.topology'),
+      wholeSlices('trainer.numNodes'),
       { rule: 'self.datasets == oldSelf.datasets', message: 'datasets is immutable.' },
       // Attempts resume from below it; what holds uri is optional, so a rule on uri itself could be stepped around.
       {
@@ -292,6 +294,13 @@ export const modelTrainingStatus = z
       .optional()
       .meta({ description: 'The present attempt has ended for this reason; its pods are being removed.' }),
     nextAttemptTime: time('Not tried again before then (backoff).').optional(),
+    previousAssignment: z
+      .object({
+        cluster: z.string().max(63).meta({ description: 'RegionalCluster of the last attempt.' }),
+        assignment: z.string().max(262_144).meta({ description: 'Its nodes, as in admission.assignment.' }),
+      })
+      .optional()
+      .meta({ description: 'Where the last attempt ran; the next one keeps its healthy nodes where it can.' }),
     jobsStatus: z
       .array(
         z.object({

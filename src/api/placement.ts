@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { int, nameList, regionName } from './common.ts';
+import { GROUP } from './group.ts';
+import type { ValidationRule } from './kind.ts';
 
 const weight = (what: string) => int(`Weight of ${what}, 0 to 100. Default: by policy.`, 0, 100).optional();
 
@@ -20,6 +22,65 @@ const weights = {
   fragmentation: weight('accelerators stranded on partly used nodes'),
 };
 const weightsDescription = 'Weights that replace the preset where given. Default: by policy.';
+
+/** Named levels, widest first, and the node label of each; a host is a node. */
+export const TOPOLOGY_LABEL = {
+  Zone: 'topology.kubernetes.io/zone',
+  Block: `${GROUP}/block`,
+  Rack: `${GROUP}/rack`,
+  Host: 'kubernetes.io/hostname',
+} as const;
+
+const level = (what: string) =>
+  z
+    .string()
+    .min(1)
+    .max(317)
+    .regex(/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/)
+    .meta({
+      description: `${what} Host, Rack (label aidc.dev/rack), Block (aidc.dev/block), Zone (topology.kubernetes.io/zone), or the key of any node label, each value of which is a domain.`,
+    });
+
+const topology = z
+  .object({
+    required: level(
+      'All pods of the gang in one domain of this level, or none is placed. Nodes without the label cannot be used. Default: no bound.',
+    ).optional(),
+    preferred: level(
+      'All pods in one domain of this level if one can hold them; else in one of the next wider level, over as few domains as can be, and so on. Default: no wish.',
+    ).optional(),
+    slices: z
+      .array(
+        z.object({
+          size: int('Pods of a slice: ranks 0 to size-1, size to 2 x size-1, and so on.', 1, 8192),
+          required: level('All pods of a slice in one domain of this level.'),
+        }),
+      )
+      .max(2)
+      .default([])
+      .meta({
+        description:
+          'Consecutive ranks that stay together, widest first, for example pipelines in a rack and tensor-parallel groups in a host. The number of pods must be a multiple of each size. Default [].',
+        'x-kubernetes-list-type': 'atomic',
+      }),
+  })
+  .prefault({})
+  .meta({
+    description: 'How near to each other the pods of a gang must or should be. Default {}.',
+    'x-kubernetes-validations': [
+      {
+        rule: '!has(self.slices) || self.slices.size() < 2 || self.slices[0].size % self.slices[1].size == 0',
+        message: 'the size of the first slice must be a multiple of the size of the second, which is a part of it.',
+      },
+    ],
+  });
+export type Topology = z.output<typeof topology>;
+
+/** A rule on spec: a gang is made of whole slices. */
+export const wholeSlices = (pods: string): ValidationRule => ({
+  rule: `self.placement.topology.slices.all(s, self.${pods} % s.size == 0)`,
+  message: `${pods} must be a multiple of the size of every slice in placement.topology.slices.`,
+});
 
 const shape = {
   regions: z
@@ -52,6 +113,7 @@ const shape = {
     .enum(PLACEMENT_POLICIES)
     .default('Balanced')
     .meta({ description: 'Preset of weights for choosing among regions where it fits. Default Balanced.' }),
+  topology,
 };
 
 /** Where a training may and should run. */

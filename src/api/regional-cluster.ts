@@ -16,8 +16,26 @@ export const acceleratorType = z
         'Labels of the nodes that carry this type (needed where one resource name covers several types). Default {}.',
       maxProperties: 16,
     }),
-    boardWatts: int('Power of one board under load in watts; the base of estimates.', 0, 100_000),
-    gpuHourMicros: int('Price of one accelerator-hour without electricity, in millionths of the currency.'),
+    boardWatts: int(
+      'Power of one unit of the resource under load in watts (of a slice: its part); the base of estimates.',
+      0,
+      100_000,
+    ),
+    gpuHourMicros: int('Price of one unit for an hour without electricity, in millionths of the currency.'),
+    board: z
+      .object({
+        type: z
+          .string()
+          .min(1)
+          .max(63)
+          .meta({ description: 'Accelerator type of the whole board: quota rows of that type count it.' }),
+        permille: int('Part of the board that one unit is, in thousandths (a MIG 1g slice of seven: 143).', 1, 1000),
+      })
+      .optional()
+      .meta({
+        description:
+          'Set where one unit of the resource is a part of a board, as device plugins offer them: a MIG profile, a replica of time slicing. Quota and GPU-hours count it by its part. Default: a whole board of this type.',
+      }),
   })
   .meta({ description: 'One type of accelerator; vendors differ only in these data.' });
 export type AcceleratorType = z.output<typeof acceleratorType>;

@@ -81,6 +81,26 @@ describe('a workload that fits', () => {
     expect(second.admitted[0]?.decision.filtered[0]?.message).toContain('the largest region dear has 1 such node');
   });
 
+  it('of parts of a board is charged by its part, to the quota of the board', () => {
+    const mig = {
+      ...H100,
+      type: 'H100-1g',
+      resourceName: 'nvidia.com/mig-1g.10gb',
+      board: { type: 'H100', permille: 125 },
+    };
+    const slices = cluster('guian', { accelerators: [mig], nodes: manyNodes(1, { gpus: 56 }) });
+    const ask = workload('w', { request: { accelerators: [{ type: 'H100-1g', countPerNode: 4 }], pods: 2 } });
+    const queues = (boards: number) => [
+      queue('q', { quota: [{ accelerator: 'H100', region: '*', nominal: boards * 1000 }] }),
+    ];
+    const plan = runCycle([ask], snapshot({ clusters: [slices], queues: queues(1) }), NOON);
+    expect(plan.admitted[0]?.queueCharges).toEqual([{ accelerator: 'H100', region: '*', milliGpus: 1000 }]);
+    const more = workload('v', { request: { accelerators: [{ type: 'H100-1g', countPerNode: 5 }], pods: 2 } });
+    expect(runCycle([more], snapshot({ clusters: [slices], queues: queues(1) }), NOON).pending[0]?.reason).toBe(
+      'ExceedsMaxQuota',
+    );
+  });
+
   it('of CPU only needs no quota', () => {
     expect(why(workload('w', { request: { accelerators: [] } }), { queues: [queue('q', { quota: [] })] })).toBe(
       'admitted in guian',

@@ -7,14 +7,12 @@ import { PENDING_REASON } from '../api/index.ts';
 import type { Admit, CyclePlan, Nominated, Nomination, NotAdmitted, Snapshot, Workload } from './model.ts';
 import type { Answer, Fitting, Option, Options } from './options.ts';
 import { obstacleOf, optionsOf, queueFull, queueProblem, tryOption } from './options.ts';
-import { Turns } from './ordering.ts';
 import { filteredOf, whyPending } from './pending.ts';
 import { namesOf, preempt, reserve } from './preemption.ts';
 import { decisionOf, rank } from './region.ts';
 import type { Ranked } from './region-terms.ts';
 import { Room } from './room.ts';
-
-export { compareWorkloads } from './ordering.ts';
+import { Turns } from './turns.ts';
 
 export interface CycleOptions {
   /** Stop after that many admissions; what was not looked at by then is in neither list of the plan. */
@@ -36,7 +34,7 @@ export class Cycle {
 
   constructor(workloads: readonly Workload[], snapshot: Snapshot, now: number, options: CycleOptions = {}) {
     this.#room = new Room(snapshot, now);
-    this.#turns = new Turns(workloads, this.#room.quota);
+    this.#turns = new Turns(workloads, this.#room.quota, (type) => this.#room.boardOf(type), snapshot.costs);
     this.#limit = options.limit ?? Number.POSITIVE_INFINITY;
   }
 

@@ -28,6 +28,14 @@ export interface Taint {
   readonly effect: string;
 }
 
+/** How near to each other the pods of a gang are to be. A level is Zone, Block, Rack, Host or the key of a node label. */
+export interface TopologyRequest {
+  readonly required?: string;
+  readonly preferred?: string;
+  /** Consecutive ranks in slices of `size` pods, each in one domain; widest first, each size a multiple of the next. */
+  readonly slices: readonly { readonly size: number; readonly required: string }[];
+}
+
 /** What each pod of a gang needs, and how many pods there are: placed all together or not at all. */
 export interface GangRequest {
   readonly pods: number;
@@ -38,6 +46,8 @@ export interface GangRequest {
   readonly memoryMi: number;
   readonly nodeSelector: Readonly<Record<string, string>>;
   readonly tolerations: readonly Toleration[];
+  /** undefined: nothing is asked. */
+  readonly topology?: TopologyRequest;
 }
 
 export interface RegionPolicy {
@@ -81,6 +91,8 @@ export interface Workload {
   readonly request: GangRequest;
   readonly regions: RegionPolicy;
   readonly avoid: readonly { readonly cluster: string; readonly node: string }[];
+  /** Where its last attempt ran, in rank order: kept where that can be. No part of the class: it decides where, not if. */
+  readonly previous?: { readonly cluster: string; readonly nodes: readonly string[] };
   /** Equal keys ask for the same thing under the same conditions: one "does not fit" answers for all of them. */
   readonly classKey: string;
 }
@@ -143,7 +155,9 @@ export interface QueueView {
   readonly name: string;
   readonly parent?: string;
   /** Default BestEffortFIFO. */
-  readonly ordering?: 'StrictFIFO' | 'BestEffortFIFO';
+  readonly ordering?: 'StrictFIFO' | 'BestEffortFIFO' | 'ShortestRemaining';
+  /** With ShortestRemaining: what waited so long counts half. */
+  readonly agingSeconds?: number;
   /** Share of what is idle, relative to the siblings'. Default 1. */
   readonly weight?: number;
   /** Default: nobody is pushed out. */
@@ -237,6 +251,8 @@ export interface Snapshot {
   readonly running?: () => readonly Running[];
   /** By Workload.key. */
   readonly nominations?: ReadonlyMap<string, Nomination>;
+  /** Estimated cost of a completion by Workload.key, for queues that go by it. */
+  readonly costs?: ReadonlyMap<string, number>;
   /** Labels of namespaces, for queues' selectors. */
   readonly namespaceLabels: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }

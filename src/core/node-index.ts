@@ -32,6 +32,8 @@ export class NodeIndex {
   readonly memoryFree: Float64Array;
   readonly podsFree: Float64Array;
   #rows: ReadonlyMap<string, number> | undefined;
+  /** Rows taken from or given back to, in that order: what was counted earlier catches up from here. */
+  readonly changes: number[] = [];
   /** By accelerator + 1, then by 2 x free boards + (1 where all boards of the node are free). */
   readonly #buckets: (PositionSet | undefined)[][] = [];
 
@@ -78,6 +80,7 @@ export class NodeIndex {
     this.memoryFree[row] = (this.memoryFree[row] ?? 0) - pods * memoryMi;
     this.podsFree[row] = (this.podsFree[row] ?? 0) - pods;
     if ((this.podsFree[row] ?? 0) >= 1 && this.table.usable[row] === 1) this.#add(row);
+    this.changes.push(row);
   }
 
   rowOf(node: string): number | undefined {
@@ -85,7 +88,8 @@ export class NodeIndex {
     return this.#rows.get(node);
   }
 
-  #bucketOf(row: number): number {
+  /** The smaller, the sooner the node is taken: few free boards, and partly used before idle. */
+  tightness(row: number): number {
     const free = this.gpuFree[row] ?? 0;
     const total = this.table.gpuTotal[row] ?? 0;
     const idle = total > 0 && free >= total ? 1 : 0;
@@ -100,7 +104,7 @@ export class NodeIndex {
 
   #add(row: number): void {
     const slot = this.#slotOf(row);
-    const bucket = this.#bucketOf(row);
+    const bucket = this.tightness(row);
     while (slot.length <= bucket) slot.push(undefined);
     let set = slot[bucket];
     if (set === undefined) {
@@ -111,6 +115,6 @@ export class NodeIndex {
   }
 
   #delete(row: number): void {
-    this.#slotOf(row)[this.#bucketOf(row)]?.delete(this.order.positions[row] ?? 0);
+    this.#slotOf(row)[this.tightness(row)]?.delete(this.order.positions[row] ?? 0);
   }
 }

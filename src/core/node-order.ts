@@ -25,7 +25,8 @@ export function nameOrder(names: readonly string[], count: number): NameOrder {
   return made;
 }
 
-const naturalKey = (name: string): string => name.replace(/\d+/g, (digits) => digits.padStart(20, '0'));
+/** Orders as the text does, but numbers within it by value. */
+export const naturalKey = (name: string): string => name.replace(/\d+/g, (digits) => digits.padStart(20, '0'));
 const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** A set of positions that is walked in ascending order. */

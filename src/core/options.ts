@@ -7,7 +7,7 @@ import type { QuotaShort } from './quota.ts';
 import { filterClusters } from './region.ts';
 import type { CandidateFacts } from './region-terms.ts';
 import type { Room, ShapeState } from './room.ts';
-import { gangShort } from './shortfall.ts';
+import { gangShort, largestGang, largestIdleGang } from './shortfall.ts';
 
 /** One cluster and one acceptable accelerator: a way to run the workload. */
 export interface Option {
@@ -68,10 +68,23 @@ function newOption(
     entry,
     accelerator,
     gpuMilli,
-    charges: room.quota.charges(workload.queue, entry?.type ?? '', cluster.region, gpuMilli * workload.request.pods),
+    charges: chargesOf(workload, entry, cluster, accelerator, room),
     avoid: new Set(avoid),
     state: room.shapeState(cluster, workload.request, accelerator, gpuMilli, avoid),
   };
+}
+
+/** Parts of boards are charged by their part, to the board's type. */
+function chargesOf(
+  { queue, request }: Workload,
+  entry: AcceleratorRequest | undefined,
+  cluster: ClusterView,
+  accelerator: number,
+  room: Room,
+): readonly QueueCharge[] | undefined {
+  if (entry === undefined) return [];
+  const { type, permille } = cluster.accelerators[accelerator]?.board ?? { type: entry.type, permille: 1000 };
+  return room.quota.charges(queue, type, cluster.region, entry.countPerNode * permille * request.pods);
 }
 
 /** A fit as the choice of region sees it. */
@@ -86,14 +99,16 @@ export function tryOption(option: Option, workload: Workload, room: Room): Fitti
   if (cluster.unusable !== undefined || charges === undefined) return undefined;
   if (!room.quota.check(workload.queue, charges).ok) return undefined;
   const { room: known } = option.state;
-  if (known !== undefined && known.fittingPods < workload.request.pods) return undefined;
+  if (known !== undefined && largestGang(known) < workload.request.pods) return undefined;
   const fit = fitOf(option, workload, room);
   return fit === undefined ? undefined : fittingOf(option, fit, workload, room);
 }
 
 /** A place for the whole gang on the nodes as they are now. */
-export const fitOf = ({ cluster, state, avoid }: Option, workload: Workload, room: Room): GangFit | undefined =>
-  room.scratch(cluster).fit(workload.request.pods, state.shape(), avoid);
+export const fitOf = (option: Option, workload: Workload, room: Room): GangFit | undefined =>
+  room
+    .scratch(option.cluster)
+    .fit(workload.request.pods, option.state.shape(), option.avoid, formerNodes(option, workload));
 
 function fittingOf(option: Option, fit: GangFit, workload: Workload, room: Room): Fitting {
   const { cluster } = option;
@@ -110,6 +125,9 @@ function fittingOf(option: Option, fit: GangFit, workload: Workload, room: Room)
     latencyMs: option.latencyMs,
   };
 }
+
+const formerNodes = (option: Option, { previous }: Workload): readonly string[] =>
+  previous?.cluster === option.cluster.name ? previous.nodes : [];
 
 /** What the workload would hold there. */
 export const wouldHold = (option: Option, fit: GangFit, workload: Workload): Held => ({
@@ -128,7 +146,7 @@ export type Obstacle =
   | { readonly stage: 5; readonly reason: 'QuotaExceeded'; readonly quota: QuotaShort }
   | {
       readonly stage: 6;
-      readonly reason: 'InsufficientGPU' | 'InsufficientNodeResources';
+      readonly reason: 'InsufficientGPU' | 'InsufficientNodeResources' | 'InsufficientTopology';
       readonly nodes: GangShort;
     };
 
@@ -141,7 +159,7 @@ export function obstacleOf(option: Option, workload: Workload, room: Room): Obst
   // A region that was never seen has no nodes yet: it is not too small, it is not reached.
   if (cluster.unusable !== undefined && cluster.nodes.count === 0) return { stage: 4, reason: 'RegionUnreachable' };
   const counted = countedRoom(option, room);
-  if (counted.idlePods < workload.request.pods) {
+  if (largestIdleGang(counted) < workload.request.pods) {
     return { stage: 3, reason: PENDING_REASON.ExceedsEveryRegion, nodes: gangShort(counted, workload.request.pods) };
   }
   if (cluster.unusable !== undefined) return { stage: 4, reason: PENDING_REASON.RegionUnreachable };
@@ -150,10 +168,12 @@ export function obstacleOf(option: Option, workload: Workload, room: Room): Obst
   return { stage: 6, reason: reasonOfNodes(nodes, option), nodes };
 }
 
-const reasonOfNodes = (nodes: GangShort, option: Option) =>
-  nodes.why === 'boards' && option.entry !== undefined
+function reasonOfNodes(nodes: GangShort, option: Option) {
+  if (nodes.domains !== undefined && nodes.fittingPods >= nodes.neededPods) return PENDING_REASON.InsufficientTopology;
+  return nodes.why === 'boards' && option.entry !== undefined
     ? PENDING_REASON.InsufficientGPU
     : PENDING_REASON.InsufficientNodeResources;
+}
 
 /** Room as last counted: it has only shrunk since, so a count that was too small still is. */
 function countedRoom(option: Option, room: Room): ShapeRoom {
@@ -164,7 +184,7 @@ function countedRoom(option: Option, room: Room): ShapeRoom {
 
 function shortOf(option: Option, workload: Workload, room: Room): GangShort {
   const { pods } = workload.request;
-  if (countedRoom(option, room).fittingPods >= pods) option.state.room = undefined;
+  if (largestGang(countedRoom(option, room)) >= pods) option.state.room = undefined;
   return gangShort(countedRoom(option, room), pods);
 }
 

@@ -6,6 +6,8 @@ import type { Answer, Obstacle, Option, Options } from './options.ts';
 import { obstacleOf } from './options.ts';
 import type { GangShort } from './placement.ts';
 import type { Room } from './room.ts';
+import { largestGang, largestIdleGang } from './shortfall.ts';
+import { type DomainShort, doesNotFitNow, largestNow, neverFits } from './topology-short.ts';
 
 interface Refusal {
   readonly option: Option;
@@ -83,6 +85,8 @@ function filteredBy(workload: Workload, refusal: Refusal, room: Room): Filtered 
   if (obstacle.stage === 4 && unusable !== undefined) return entry(name, unusable.reason, unusable.message);
   if (obstacle.stage === 6) {
     const { fittingPods, neededPods } = obstacle.nodes;
+    const gang = largestNow(obstacle.nodes, workload.request.topology);
+    if (gang !== '') return entry(name, obstacle.reason, gang + limitedBy(obstacle.nodes));
     return entry(name, obstacle.reason, `${fittingPods} of ${neededPods} pods fit now${limitedBy(obstacle.nodes)}`);
   }
   const [reason, message] = sentence(workload, [refusal], room);
@@ -163,8 +167,12 @@ function tooLarge(workload: Workload, nearest: readonly Refusal[]): string {
   const sized = nearest.flatMap(({ option, obstacle }) =>
     obstacle.stage === 3 ? [{ option, nodes: obstacle.nodes }] : [],
   );
-  const { option, nodes } = sized.reduce((best, next) => (next.nodes.idlePods > best.nodes.idlePods ? next : best));
+  const { option, nodes } = sized.reduce((best, next) =>
+    largestIdleGang(next.nodes) > largestIdleGang(best.nodes) ? next : best,
+  );
   const { pods } = workload.request;
+  const bound = domainShort(workload, option, nodes);
+  if (bound !== undefined && sized.some((one) => one.nodes.idlePods >= pods)) return neverFits(bound);
   const each = option.entry?.countPerNode ?? 0;
   const type = option.entry?.type ?? '';
   const whole = nodes.idlePods === nodes.idleNodes;
@@ -176,6 +184,21 @@ function tooLarge(workload: Workload, nearest: readonly Refusal[]): string {
   const has = noun === 'node' ? `has ${such}` : `has room for ${such}`;
   const short = `${count(missing, noun)}${boards(missing)} short${hints(nodes, each)}`;
   return `needs ${need}; the largest region ${option.cluster.name} ${has}${boards(nodes.idlePods)}: ${short}.`;
+}
+
+/** undefined: no topology is required. */
+function domainShort(workload: Workload, option: Option, nodes: GangShort): DomainShort | undefined {
+  const { topology, pods } = workload.request;
+  const { domains } = nodes;
+  if (topology === undefined || domains === undefined) return undefined;
+  const { countPerNode: each = 0, type = '' } = option.entry ?? {};
+  return {
+    cluster: option.cluster.name,
+    needs: `${needs(workload, option)}${each > 0 ? ` = ${pods * each}` : ''}`,
+    topology,
+    nodes: { ...nodes, domains },
+    pods: (number) => `${count(number, 'pod')}${each > 0 ? ` (${number * each} ${type})` : ''}`,
+  };
 }
 
 function hints(nodes: GangShort, boardsEach: number): string {
@@ -192,10 +215,12 @@ function nodesSentence(workload: Workload, nearest: readonly Refusal[]): [Pendin
   const sized = nearest
     .flatMap(({ option, obstacle }) => (obstacle.stage === 6 ? [{ option, obstacle, nodes: obstacle.nodes }] : []))
     .sort(
-      (a, b) => b.nodes.fittingPods - a.nodes.fittingPods || (a.option.cluster.name < b.option.cluster.name ? -1 : 1),
+      (a, b) => largestGang(b.nodes) - largestGang(a.nodes) || (a.option.cluster.name < b.option.cluster.name ? -1 : 1),
     );
   const [best] = sized as [(typeof sized)[number]];
   const same = sized.filter(({ option }) => option.entry === best.option.entry);
+  const bound = same.flatMap(({ option, nodes }) => domainShort(workload, option, nodes) ?? []);
+  if (bound.length > 0) return [best.obstacle.reason, doesNotFitNow(bound, MAX_NAMED)];
   const now = same.slice(0, MAX_NAMED).map(({ option, nodes }) => `${option.cluster.name} ${nodes.fittingPods}`);
   const missing = best.nodes.neededPods - best.nodes.fittingPods;
   const free = `now free: ${now.join(', ')} such pods${more(same.length)}`;

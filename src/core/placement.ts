@@ -4,26 +4,17 @@
  * Best fit: the nodes with the fewest free boards that will do, partly used before idle ones, then by name. A gang
  * that one node can hold goes to one node. Ranks keep the nodes of a block and a rack together, then go by name.
  */
+import { TOPOLOGY_LABEL } from '../api/index.ts';
 import type { ClusterView, GangRequest, NodeTable } from './model.ts';
 import { NodeIndex } from './node-index.ts';
+import { type PodShape, podsThatFit } from './pod-shape.ts';
 import type { GangShort, ShapeRoom } from './shortfall.ts';
 import { gangShort, roomFor } from './shortfall.ts';
 import { Suitability } from './suitability.ts';
+import { TopologyFit } from './topology-fit.ts';
 
+export type { PodShape } from './pod-shape.ts';
 export type { GangShort, ShapeRoom } from './shortfall.ts';
-
-const BLOCK_LABEL = 'aidc.dev/block';
-const RACK_LABEL = 'aidc.dev/rack';
-
-/** What each pod of a gang takes, in one cluster. Make it once for equal requests. */
-export interface PodShape {
-  /** Index into the cluster's accelerators; -1: CPU only, on any node. */
-  readonly accelerator: number;
-  readonly gpuMilli: number;
-  readonly cpuMilli: number;
-  readonly memoryMi: number;
-  readonly suitability: Suitability;
-}
 
 /** What one pod takes of a node. */
 export interface PodNeeds {
@@ -45,30 +36,45 @@ export interface GangFit {
 }
 
 const NO_NODES: ReadonlySet<string> = new Set();
+const NEVER_RAN: readonly string[] = [];
 
 /** A cluster with the placements of this cycle already taken from it. The view itself is never changed. */
 export class ClusterScratch {
   readonly view: ClusterView;
   readonly #index: NodeIndex;
   readonly #domains: Domains;
+  readonly #topology: TopologyFit;
 
   constructor(view: ClusterView) {
     this.view = view;
     this.#index = new NodeIndex(view.nodes);
     this.#domains = new Domains(this.#index.table);
+    this.#topology = new TopologyFit(this.#index);
   }
 
   shape(request: GangRequest, accelerator: number, gpuMilli: number): PodShape {
-    const { cpuMilli, memoryMi, nodeSelector, tolerations } = request;
+    const { cpuMilli, memoryMi, nodeSelector, tolerations, topology } = request;
     const suitability = new Suitability(this.#index.table, nodeSelector, tolerations);
-    return { accelerator, gpuMilli, cpuMilli, memoryMi, suitability };
+    return { accelerator, gpuMilli, cpuMilli, memoryMi, suitability, topology };
   }
 
-  /** A place for all pods of the gang, or undefined. */
-  fit(pods: number, shape: PodShape, avoid: ReadonlySet<string> = NO_NODES): GangFit | undefined {
+  /**
+   * A place for all pods of the gang, or undefined.
+   * @param previous node of each pod the last time: kept where that can be
+   */
+  fit(
+    pods: number,
+    shape: PodShape,
+    avoid: ReadonlySet<string> = NO_NODES,
+    previous: readonly string[] = NEVER_RAN,
+  ): GangFit | undefined {
     const boards = Math.ceil(shape.gpuMilli / 1000);
     if (shape.accelerator >= 0 && boards > 0 && this.#index.podsByBoards(shape.accelerator, boards) < pods) {
       return undefined;
+    }
+    if (shape.topology !== undefined || previous.length > 0) {
+      const found = this.#topology.find(pods, shape, avoid, previous);
+      return found === undefined ? undefined : this.#made(...found, shape);
     }
     return this.#onOneNode(pods, shape, avoid) ?? this.#onManyNodes(pods, boards, shape, avoid);
   }
@@ -100,7 +106,8 @@ export class ClusterScratch {
 
   /** How many pods of the shape the cluster can take, and what limits them; looks at every node. */
   room(shape: PodShape, avoid: ReadonlySet<string> = NO_NODES): ShapeRoom {
-    return roomFor(this.#index, shape, avoid);
+    const domains = this.#topology.room(shape, avoid);
+    return { ...roomFor(this.#index, shape, avoid), ...(domains === undefined ? {} : { domains }) };
   }
 
   #onOneNode(pods: number, shape: PodShape, avoid: ReadonlySet<string>): GangFit | undefined {
@@ -151,17 +158,6 @@ export class ClusterScratch {
   }
 }
 
-/** Pods of the shape that a node can take now. */
-function podsThatFit(index: NodeIndex, row: number, shape: PodShape, avoid: ReadonlySet<string>): number {
-  if (!shape.suitability.suits(row)) return 0;
-  if (avoid.size > 0 && avoid.has(index.table.names[row] ?? '')) return 0;
-  let pods = Math.floor(index.podsFree[row] ?? 0);
-  if (shape.gpuMilli > 0) pods = Math.min(pods, Math.floor((index.gpuFree[row] ?? 0) / shape.gpuMilli));
-  if (shape.cpuMilli > 0) pods = Math.min(pods, Math.floor((index.cpuFree[row] ?? 0) / shape.cpuMilli));
-  if (shape.memoryMi > 0) pods = Math.min(pods, Math.floor((index.memoryFree[row] ?? 0) / shape.memoryMi));
-  return Math.max(0, pods);
-}
-
 /** Block and rack of nodes, read from the labels when first asked for. */
 class Domains {
   readonly #table: NodeTable;
@@ -183,7 +179,7 @@ class Domains {
     let name = this.#names[labelSet];
     if (name === undefined) {
       const labels = this.#table.labelSets[labelSet] ?? {};
-      name = `${labels[BLOCK_LABEL] ?? ''}\u0000${labels[RACK_LABEL] ?? ''}`;
+      name = `${labels[TOPOLOGY_LABEL.Block] ?? ''}\u0000${labels[TOPOLOGY_LABEL.Rack] ?? ''}`;
       this.#names[labelSet] = name;
     }
     return name;

@@ -24,6 +24,7 @@ export class Room {
   readonly #snapshot: Snapshot;
   #running: readonly Running[] | undefined;
   readonly #holding = new Map<string, number>();
+  readonly #boards = new Map<string, { readonly type: string; readonly permille: number }>();
   readonly #queues: ReadonlyMap<string, Snapshot['queues'][number]>;
   readonly #scratches = new Map<ClusterView, ClusterScratch>();
   readonly #shapes = new Map<string, ShapeState>();
@@ -68,6 +69,17 @@ export class Room {
     return undefined;
   }
 
+  /** Board that one unit of the type is a part of, by the first cluster that declares the type. */
+  boardOf(type: string): { readonly type: string; readonly permille: number } {
+    let board = this.#boards.get(type);
+    if (board === undefined) {
+      const declared = this.clusters.flatMap(({ accelerators }) => accelerators).find((entry) => entry.type === type);
+      board = declared?.board ?? { type, permille: 1000 };
+      this.#boards.set(type, board);
+    }
+    return board;
+  }
+
   /** The cluster's columns are copied when it is first looked at. */
   scratch(cluster: ClusterView): ClusterScratch {
     let scratch = this.#scratches.get(cluster);
@@ -86,7 +98,7 @@ export class Room {
     gpuMilli: number,
     avoid: readonly string[],
   ): ShapeState {
-    const { cpuMilli, memoryMi, nodeSelector, tolerations } = request;
+    const { cpuMilli, memoryMi, nodeSelector, tolerations, topology } = request;
     const key = JSON.stringify([
       cluster.name,
       accelerator,
@@ -95,6 +107,7 @@ export class Room {
       memoryMi,
       nodeSelector,
       tolerations,
+      topology,
       avoid,
     ]);
     let state = this.#shapes.get(key);

@@ -1,5 +1,7 @@
+import type { NodeTable } from './model.ts';
 import type { NodeIndex } from './node-index.ts';
-import type { PodShape } from './placement.ts';
+import type { PodShape } from './pod-shape.ts';
+import type { GangRoom } from './topology-fit.ts';
 
 type Resource = 'boards' | 'cpu' | 'memory' | 'pods';
 
@@ -24,7 +26,15 @@ export interface ShapeRoom {
   readonly idleBoards: number;
   /** Pods with everything idle if boards alone counted. */
   readonly idlePodsByBoards: number;
+  /** Where a topology is required: what one domain can take. */
+  readonly domains?: GangRoom;
 }
+
+/** The largest gang that fits now, and with everything idle. */
+export const largestGang = (room: ShapeRoom): number =>
+  Math.min(room.fittingPods, room.domains?.now.pods ?? room.fittingPods);
+export const largestIdleGang = (room: ShapeRoom): number =>
+  Math.min(room.idlePods, room.domains?.idle.pods ?? room.idlePods);
 
 /** Why a gang does not fit, in numbers. */
 export interface GangShort extends ShapeRoom {
@@ -40,7 +50,7 @@ const MOST_PODS = 1_000_000;
 const times = (have: number, each: number): number =>
   each > 0 ? Math.max(0, Math.floor(have / each)) : Number.POSITIVE_INFINITY;
 
-type Sum = { -readonly [field in keyof ShapeRoom]: number };
+type Sum = { -readonly [field in keyof Omit<ShapeRoom, 'domains'>]: number };
 
 /** Scans every node. */
 export function roomFor(index: NodeIndex, shape: PodShape, avoid: ReadonlySet<string>): ShapeRoom {
@@ -70,9 +80,15 @@ export function roomFor(index: NodeIndex, shape: PodShape, avoid: ReadonlySet<st
   return sum;
 }
 
+/** Pods of the shape that a suitable node takes when it is idle. */
+export function idlePods(table: NodeTable, row: number, shape: PodShape): number {
+  const byBoards = Math.min(MOST_PODS, times(table.gpuTotal[row] ?? 0, shape.gpuMilli));
+  return Math.min(byBoards, times(table.cpuTotal[row] ?? 0, shape.cpuMilli));
+}
+
 function addIdle(sum: Sum, { table }: NodeIndex, row: number, shape: PodShape): void {
   const byBoards = Math.min(MOST_PODS, times(table.gpuTotal[row] ?? 0, shape.gpuMilli));
-  const pods = Math.min(byBoards, times(table.cpuTotal[row] ?? 0, shape.cpuMilli));
+  const pods = idlePods(table, row, shape);
   sum.suitableNodes += 1;
   sum.idlePods += pods;
   sum.idlePodsByBoards += byBoards;

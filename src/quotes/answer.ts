@@ -102,6 +102,7 @@ function requestOf(quote: ComputeQuote, context: QuoteContext): GangRequest | Re
       accelerators,
       acceleratorPolicy,
       declared: context.declared,
+      topology: quote.spec.placement.topology,
     });
     if (typeof request !== 'string') return request;
     return accelerators.length > 0 ? bad(request) : { reason: PENDING_REASON.NoSuchAccelerator, message: request };

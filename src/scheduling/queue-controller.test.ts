@@ -29,6 +29,7 @@ function setUp(outcomes: (WriteOutcome | Error)[] = []) {
       holders: () => [],
       pending: () => waiting,
       answer: () => undefined,
+      costs: () => new Map(),
       onCycle: (listener) => {
         listeners.push(listener);
         return () => {};

@@ -8,11 +8,12 @@ import { errorMessage } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
 import { deriveQueueStatus, queueReports } from './queue-status.ts';
-import { queueView, type Scheduler } from './scheduler.ts';
+import { queueView } from './queue-view.ts';
+import type { Scheduler } from './scheduler.ts';
 
 export interface QueueControllerOptions {
   readonly queues: Store<ComputeQueue>;
-  readonly scheduler: Pick<Scheduler, 'holders' | 'pending' | 'answer' | 'onCycle'>;
+  readonly scheduler: Pick<Scheduler, 'holders' | 'pending' | 'answer' | 'costs' | 'onCycle'>;
   /** Stores of the workloads' objects: with them it changes who waits and who holds. */
   readonly workloads: readonly { subscribe(handler: () => void): unknown }[];
   readonly status: Pick<StatusWriter, 'writeObject'>;
@@ -86,6 +87,7 @@ class QueuePass {
       queues: objects.map(queueView),
       holders: scheduler.holders(),
       pending: scheduler.pending(),
+      costs: scheduler.costs(),
       reason: ({ key }) => scheduler.answer(key)?.reason,
     });
     const nowMs = clock.now();

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compareWorkloads } from '../core/cycle.ts';
 import type { QuotaUse, Workload } from '../core/model.ts';
 import { queue, workload } from '../core/testing/build.ts';
+import { compareWorkloads } from '../core/turns.ts';
 import { FirstInOrder } from './queue-order.ts';
 import { queueReports } from './queue-status.ts';
 

@@ -1,7 +1,7 @@
 import { CONDITION, type ComputeQueue, type ComputeQueueStatus, PENDING_REASON } from '../api/index.ts';
-import { compareWorkloads } from '../core/cycle.ts';
 import type { QueueView, QuotaUse, Workload } from '../core/model.ts';
 import { QuotaTree } from '../core/quota.ts';
+import { compareByCost, compareWorkloads } from '../core/turns.ts';
 import { FirstInOrder } from './queue-order.ts';
 
 /** Everything the statuses of all queues follow from. */
@@ -9,6 +9,8 @@ export interface QueueSight {
   readonly queues: readonly QueueView[];
   readonly holders: Iterable<QuotaUse>;
   readonly pending: Iterable<Workload>;
+  /** Estimated costs, for queues that go by them. */
+  readonly costs?: ReadonlyMap<string, number>;
   /** Why it waits, one word; undefined: not looked at yet. */
   readonly reason: (workload: Workload) => string | undefined;
 }
@@ -43,7 +45,13 @@ interface Own extends Tally {
 /** The reports of all queues, in one pass over what waits and what holds. */
 export function queueReports(sight: QueueSight): Map<string, QueueReport> {
   const tree = QuotaTree.build(sight.queues);
-  const own = new Map(sight.queues.map(({ name }) => [name, newOwn()]));
+  const byCost = compareByCost(sight.costs ?? new Map());
+  const own = new Map(
+    sight.queues.map(({ name, ordering }) => [
+      name,
+      newOwn(ordering === 'ShortestRemaining' ? byCost : compareWorkloads),
+    ]),
+  );
   for (const holder of sight.holders) {
     tree.add(holder);
     const counted = own.get(holder.queue);
@@ -77,7 +85,7 @@ export function queueReports(sight: QueueSight): Map<string, QueueReport> {
 }
 
 const newTally = (): Tally => ({ admitted: 0, pending: 0, reasons: new Map() });
-const newOwn = (): Own => ({ ...newTally(), head: new FirstInOrder(MAX_HEAD, compareWorkloads) });
+const newOwn = (compare = compareWorkloads): Own => ({ ...newTally(), head: new FirstInOrder(MAX_HEAD, compare) });
 
 /** Of each queue and all below it; where parents form a circle, each of them counts all. */
 function subtreeSums(queues: readonly QueueView[], own: ReadonlyMap<string, Tally>): Map<string, Tally> {

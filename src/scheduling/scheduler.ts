@@ -1,15 +1,6 @@
 import type { ComputeQueue } from '../api/index.ts';
 import { Cycle } from '../core/cycle.ts';
-import type {
-  Admit,
-  CyclePlan,
-  Nominated,
-  NotAdmitted,
-  QueueView,
-  Running,
-  Snapshot,
-  Workload,
-} from '../core/model.ts';
+import type { Admit, CyclePlan, Nominated, NotAdmitted, Running, Snapshot, Workload } from '../core/model.ts';
 import { QuotaTree } from '../core/quota.ts';
 import type { Store } from '../kube/store.ts';
 import { clusterView, type Inventory, type Member, type MemberNamespace, type MemberSource } from '../regions/index.ts';
@@ -17,8 +8,10 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
 import { QuotaDrain } from './drain.ts';
+import { Estimates } from './estimates.ts';
 import { schedulerMetrics } from './metrics.ts';
 import { Nominations } from './nominations.ts';
+import { queueView } from './queue-view.ts';
 import type { Binder, Holder, Observation } from './types.ts';
 
 export interface SchedulerOptions {
@@ -65,6 +58,9 @@ export class Scheduler {
   readonly #answers = new Map<string, NotAdmitted>();
   readonly #nominations = new Nominations();
   readonly #drain = new QuotaDrain();
+  readonly #estimates = new Estimates();
+  /** As of the last cycle. */
+  #costs: ReadonlyMap<string, number> = new Map();
   /** Ends the wait for the next delay of a quota that was lowered. */
   #cancelDrain: (() => void) | undefined;
   readonly #listeners = new Set<() => void>();
@@ -93,6 +89,7 @@ export class Scheduler {
   /** Told of each change of a workload's object, in order. */
   observe(observation: Observation): void {
     const { key } = observation;
+    if (observation.service !== undefined) this.#estimates.observe(key, observation.service);
     const assumed = this.#assumed.get(key);
     if (assumed !== undefined) {
       if (observation.holder === undefined && isOlder(observation.resourceVersion, assumed.resourceVersion)) return;
@@ -119,6 +116,7 @@ export class Scheduler {
 
   /** The object is gone. */
   forget(key: string): void {
+    this.#estimates.forget(key);
     this.#assumed.delete(key);
     this.#setHolder(key, undefined);
     this.#setPending(key, undefined);
@@ -142,6 +140,11 @@ export class Scheduler {
 
   holders(): Iterable<Holder> {
     return this.#holders.values();
+  }
+
+  /** Estimated costs of completions, of those that wait in queues that go by them; as of the last cycle. */
+  costs(): ReadonlyMap<string, number> {
+    return this.#costs;
   }
 
   /** Why it waits, by the last cycle that looked at it. */
@@ -247,7 +250,9 @@ export class Scheduler {
     const { clock } = this.#options;
     const started = clock.monotonic();
     const heads = [...this.#pending.values()];
-    const cycle = new Cycle(heads, this.snapshot(), clock.now(), { limit: MAX_ADMITTED });
+    const state = this.snapshot();
+    this.#costs = this.#estimates.costs(heads, state.queues, clock.now());
+    const cycle = new Cycle(heads, { ...state, costs: this.#costs }, clock.now(), { limit: MAX_ADMITTED });
     while (!cycle.step(SLICE)) {
       await new Promise((resolve) => setImmediate(resolve));
       if (signal.aborted) return;
@@ -415,33 +420,3 @@ const runningOf = (holder: Holder): Running => ({
   admittedAt: holder.admittedAtMs,
   lossSince: holder.lossSince(),
 });
-
-export function queueView(queue: ComputeQueue): QueueView {
-  const { spec } = queue;
-  const { withinQueue, reclaim, borrow } = spec.preemption;
-  const thousand = (count: number | undefined) => (count === undefined ? undefined : count * 1000);
-  const given = <T extends object>(values: T) =>
-    Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
-  return {
-    name: queue.metadata.name,
-    ...(spec.parent === undefined ? {} : { parent: spec.parent }),
-    ordering: spec.ordering,
-    weight: spec.weight,
-    preemption: {
-      withinQueue,
-      reclaim,
-      borrow: borrow.policy,
-      ...given({ borrowMaxPriority: borrow.maxPriority }),
-    },
-    quotaDrainMs: spec.quotaDrainSeconds * 1000,
-    ...given({ minRuntimeMs: thousand(spec.minRuntimeSeconds), maxRunning: spec.limits.maxRunning }),
-    quota: spec.quota.map(({ accelerator, region, nominal, borrowingLimit, lendingLimit }) => ({
-      accelerator,
-      region,
-      nominal: nominal * 1000,
-      ...given({ borrowingLimit: thousand(borrowingLimit), lendingLimit: thousand(lendingLimit) }),
-    })),
-    ...(spec.namespaceSelector === undefined ? {} : { namespaceSelector: spec.namespaceSelector }),
-    stopPolicy: spec.stopPolicy,
-  };
-}

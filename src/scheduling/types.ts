@@ -45,6 +45,19 @@ export interface Binder {
   notAdmitted(answer: NotAdmitted): void;
 }
 
+/** How long a workload has run, for the estimates of its queue. */
+export interface Service {
+  readonly queue: string;
+  /** Workloads of one group resemble each other: the namespace. */
+  readonly group: string;
+  readonly gpus: number;
+  readonly submittedAtMs: number;
+  /** Over all its attempts. */
+  readonly attainedSeconds: number;
+  /** Set when it is over: it ended by itself, or was withdrawn before. */
+  readonly end?: 'Ended' | 'Withdrawn';
+}
+
 /** What the scheduler is told of one workload each time its object changes. */
 export interface Observation {
   readonly key: string;
@@ -57,4 +70,5 @@ export interface Observation {
   readonly pending?: Workload;
   /** Set: by its status a place is being cleared for it; taken up by a process that does not know of it yet. */
   readonly nomination?: Nomination | undefined;
+  readonly service?: Service;
 }

@@ -7,7 +7,9 @@ import { Controller } from '../runtime/controller.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
 import type { Scheduler } from '../scheduling/index.ts';
-import { type ServingDeps, ServingReconciler } from './reconciler.ts';
+import { ServingBinder } from './binder.ts';
+import type { ServingDeps } from './deps.ts';
+import { ServingReconciler } from './reconciler.ts';
 
 export interface ServingControllerOptions extends Omit<ServingDeps, 'enqueue'> {
   readonly hub: HubStores;
@@ -22,7 +24,9 @@ export interface ServingControllerOptions extends Omit<ServingDeps, 'enqueue'> {
 /** Watches everything a ModelServing depends on, and reconciles the ones concerned. */
 export function servingController(options: ServingControllerOptions): Controller {
   const { hub, members, scheduler, logger, clock, metrics } = options;
-  const reconciler = new ServingReconciler({ ...options, enqueue: (key) => controller.enqueue(key) });
+  const deps: ServingDeps = { ...options, enqueue: (key) => controller.enqueue(key) };
+  const binder = new ServingBinder(deps);
+  const reconciler = new ServingReconciler(deps, binder);
   const controller = new Controller({
     name: 'model-serving',
     reconcile: (key) => reconciler.reconcile(key),
@@ -31,13 +35,13 @@ export function servingController(options: ServingControllerOptions): Controller
     logger,
     clock,
   });
-  scheduler.register('ModelServing', reconciler);
+  scheduler.register('ModelServing', binder);
   hub.servings.subscribe((event) => {
     if (event.type === 'deleted') {
       reconciler.forget(event.obj.metadata.uid ?? '');
       return;
     }
-    reconciler.observe(event.obj);
+    binder.observe(event.obj);
     controller.enqueue(event.key);
   });
   const keys = function* (wanted: (serving: ModelServing) => boolean): Iterable<string> {

@@ -74,7 +74,8 @@ function podRequest(
   context: ServingContext,
   problems: string[],
 ): GangRequest | string | undefined {
-  const { nodesPerReplica, accelerators, acceleratorPolicy } = serving.spec;
+  const { nodesPerReplica: pods, accelerators, acceleratorPolicy } = serving.spec;
+  const { topology } = serving.spec.placement;
   const { declared } = context;
   const refused = (sentence: string): undefined => {
     problems.push(`${path}: ${sentence}`);
@@ -82,7 +83,7 @@ function podRequest(
   };
   try {
     const spec = template.spec ?? {};
-    const request = gangRequest({ pods: nodesPerReplica, spec, accelerators, acceleratorPolicy, declared });
+    const request = gangRequest({ pods, spec, accelerators, acceleratorPolicy, declared, topology });
     return typeof request === 'string' && accelerators.length > 0 ? refused(request) : request;
   } catch (error) {
     return refused((error as Error).message);

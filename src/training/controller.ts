@@ -7,8 +7,10 @@ import { Controller } from '../runtime/controller.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
 import type { Scheduler } from '../scheduling/index.ts';
+import { TrainingBinder } from './binder.ts';
+import type { TrainingDeps } from './deps.ts';
 import { isFinished } from './evaluate.ts';
-import { type TrainingDeps, TrainingReconciler } from './reconciler.ts';
+import { TrainingReconciler } from './reconciler.ts';
 
 export interface TrainingControllerOptions extends Omit<TrainingDeps, 'enqueue'> {
   readonly hub: HubStores;
@@ -23,7 +25,9 @@ export interface TrainingControllerOptions extends Omit<TrainingDeps, 'enqueue'>
 /** Watches everything a ModelTraining depends on, and reconciles the ones concerned. */
 export function trainingController(options: TrainingControllerOptions): Controller {
   const { hub, members, scheduler, logger, clock, metrics } = options;
-  const reconciler = new TrainingReconciler({ ...options, enqueue: (key) => controller.enqueue(key) });
+  const deps: TrainingDeps = { ...options, enqueue: (key) => controller.enqueue(key) };
+  const binder = new TrainingBinder(deps);
+  const reconciler = new TrainingReconciler(deps, binder);
   const controller = new Controller({
     name: 'model-training',
     reconcile: (key) => reconciler.reconcile(key),
@@ -32,13 +36,13 @@ export function trainingController(options: TrainingControllerOptions): Controll
     logger,
     clock,
   });
-  scheduler.register('ModelTraining', reconciler);
+  scheduler.register('ModelTraining', binder);
   hub.trainings.subscribe((event) => {
     if (event.type === 'deleted') {
       scheduler.forget(event.obj.metadata.uid ?? '');
       return;
     }
-    reconciler.observe(event.obj);
+    binder.observe(event.obj);
     controller.enqueue(event.key);
   });
   const keys = function* (wanted: (training: ModelTraining) => boolean): Iterable<string> {

@@ -115,14 +115,13 @@ function trainerContainer(
 type Env = { name: string; value?: string; valueFrom?: object }[];
 
 function runEnv(training: ModelTraining, admission: Admission, place: RunPlace): Env {
-  const { spec } = training;
   const value = (name: string, text: string | number) => ({ name, value: String(text) });
   return [
     ...rendezvousEnv(training, admission),
     value('AIDC_REGION', place.region),
     value('AIDC_CLUSTER', admission.cluster),
     value('AIDC_ATTEMPT', admission.attempt),
-    ...checkpointEnv(spec.checkpoint?.uri, place.region, admission.attempt),
+    ...checkpointEnv(training, place.region, admission.attempt),
     ...Object.entries(place.datasets).map(([dataset, uri]) => value(datasetEnvName(dataset), uri)),
   ];
 }
@@ -131,13 +130,19 @@ function runEnv(training: ModelTraining, admission: Admission, place: RunPlace):
 export const datasetEnvName = (dataset: string): string =>
   `AIDC_DATASET_${dataset.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`;
 
-/** Each attempt writes below a path of its own, so that a late writer of an older attempt spoils nothing. */
-function checkpointEnv(uri: string | undefined, region: string, attempt: number): Env {
+/**
+ * Each attempt writes below a path of its own, so that a late writer of an older attempt spoils nothing. The one before
+ * may have run, and written, in another region.
+ */
+function checkpointEnv({ spec, status }: ModelTraining, region: string, attempt: number): Env {
+  const { uri } = spec.checkpoint ?? {};
   if (uri === undefined) return [];
-  const base = uri.replaceAll('{region}', region).replace(/\/+$/, '');
+  const folder = (where: string, number: number): string =>
+    `${uri.replaceAll('{region}', where).replace(/\/+$/, '')}/attempt-${number}`;
+  const before = status?.attempts?.find((record) => record.attempt === attempt - 1)?.region;
   return [
-    { name: 'AIDC_CHECKPOINT_DIR', value: `${base}/attempt-${attempt}` },
-    ...(attempt > 1 ? [{ name: 'AIDC_RESUME_FROM', value: `${base}/attempt-${attempt - 1}` }] : []),
+    { name: 'AIDC_CHECKPOINT_DIR', value: folder(region, attempt) },
+    ...(attempt > 1 ? [{ name: 'AIDC_RESUME_FROM', value: folder(before || region, attempt - 1) }] : []),
   ];
 }
 

@@ -3,9 +3,11 @@ import {
   type Dataset,
   type Filtered,
   type ModelTraining,
+  type ModelTrainingStatus,
   PENDING_REASON,
   type PendingReason,
 } from '../api/index.ts';
+import { decodeAssignment } from '../core/assignment.ts';
 import type { GangRequest, Workload } from '../core/model.ts';
 import { stableHash } from '../core/shape.ts';
 import { isTrue } from '../workloads/conditions.ts';
@@ -90,6 +92,7 @@ function requestOf(
       accelerators,
       acceleratorPolicy,
       declared: context.declared,
+      topology: training.spec.placement.topology,
     });
     if (typeof request === 'string' && accelerators.length > 0) {
       problems.push(`spec.trainer.resourcesPerNode: ${request}`);
@@ -126,7 +129,9 @@ function toWorkload(training: ModelTraining, context: TrainingContext, request: 
   });
   const avoid = (status?.avoid ?? []).map(({ cluster, node }) => ({ cluster, node }));
   const priority = typeof context.priority === 'number' ? context.priority : 0;
+  const previous = previousNodes(status?.previousAssignment);
   return {
+    ...(previous === undefined ? {} : { previous }),
     key: metadata.uid ?? '',
     namespace: metadata.namespace ?? '',
     name: metadata.name,
@@ -139,4 +144,10 @@ function toWorkload(training: ModelTraining, context: TrainingContext, request: 
     avoid,
     classKey: stableHash([context.queue, metadata.namespace, priority, request, regions, avoid]),
   };
+}
+
+function previousNodes(previous: ModelTrainingStatus['previousAssignment']): Workload['previous'] {
+  return previous === undefined
+    ? undefined
+    : { cluster: previous.cluster, nodes: decodeAssignment(previous.assignment) };
 }

@@ -135,6 +135,19 @@ describe('deriveStatus', () => {
     expect(condition(gone.status, 'Placed')?.status).toBe('False');
   });
 
+  it('remembers the nodes of an attempt until the next one is admitted, and of the last one no longer', () => {
+    const lost = { reason: 'NodeLost' as const, message: 'node gpu-2 not ready', avoid: [] };
+    const gone = step(step(running(), { placed: true, end: lost }), { placed: true, gone: true });
+    const { cluster, assignment } = running().status?.admission ?? {};
+    expect(gone.status?.previousAssignment).toEqual({ cluster, assignment });
+    expect(evaluate(gone, context).workload).toMatchObject({ previous: { cluster, nodes: ['gpu-1', 'gpu-2'] } });
+    expect(evaluate(gone, context).workload?.classKey).toBe(evaluate(admitted(), context).workload?.classKey);
+    const again = admitted(gone);
+    expect(again.status?.previousAssignment).toBeUndefined();
+    const done = { reason: 'Succeeded' as const, message: 'all pods succeeded', avoid: [] };
+    expect(step(running(again), { placed: true, end: done }).status?.previousAssignment).toBeUndefined();
+  });
+
   it('does not count a bind conflict against any limit and waits for nothing', () => {
     const conflict = step(running(), {
       placed: true,

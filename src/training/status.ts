@@ -91,7 +91,7 @@ export function admittedStatus(
     admittedAt: now,
   };
   const placement = placementOf(admit, now);
-  const { nextAttemptTime: _past, nomination: _taken, ...rest } = old;
+  const { nextAttemptTime: _past, nomination: _taken, previousAssignment: _used, ...rest } = old;
   const next: ModelTrainingStatus = {
     ...rest,
     attempt,
@@ -228,7 +228,7 @@ function closeAttempt(
   const reason = end.reason as RunEnd['reason'];
   const after = afterEnd(training.spec, status, reason);
   const metered = withUsage(training, status, { ...sight, closing: true }, now);
-  const { admission: _a, ending: _e, jobsStatus: _j, ...rest } = metered;
+  const { admission, ending: _e, jobsStatus: _j, ...rest } = metered;
   const values: ConditionValue[] = [
     { type: CONDITION.PodsReady, status: 'False', reason: reason, message: end.message },
   ];
@@ -257,7 +257,7 @@ function closeAttempt(
   return {
     ...rest,
     ...(after.outcome === 'retry'
-      ? {}
+      ? keptFor(admission)
       : { completionTime: now, ...(metered.jobsStatus === undefined ? {} : { jobsStatus: metered.jobsStatus }) }),
     restarts: after.restarts,
     attempts: appendAttempt(status, attemptRecord(training, { reason, message: end.message }, now)),
@@ -265,6 +265,11 @@ function closeAttempt(
     conditions: withConditions(status.conditions, values, training.metadata.generation ?? 1, now),
   };
 }
+
+const keptFor = (admission: Admission | undefined): Pick<ModelTrainingStatus, 'previousAssignment'> =>
+  admission === undefined
+    ? {}
+    : { previousAssignment: { cluster: admission.cluster, assignment: admission.assignment } };
 
 function failureReason(reason: string, restarts: { infra: number; application: number }): string {
   const retried = reason === END_REASON.AppFailed ? restarts.application > 0 : restarts.infra > 0;

@@ -1,6 +1,6 @@
 import { CONDITION, type Condition, LABEL } from '../api/index.ts';
 import { stableHash } from '../core/shape.ts';
-import { isUnreachable } from '../kube/errors.ts';
+import { isForbidden, isUnreachable } from '../kube/errors.ts';
 import type { Member, MemberSource } from '../regions/index.ts';
 import { type ConditionValue, findCondition } from './conditions.ts';
 import { dryRun } from './member-objects.ts';
@@ -91,9 +91,19 @@ export class HonourCheck {
   async #ask(member: Member, namespace: string, body: object): Promise<string | undefined> {
     const key = stableHash([member.name, namespace, anonymous(body)]);
     if (this.#accepted.has(key)) return undefined;
-    const sentence = await dryRun(member.client, namespace, body);
+    const sentence = await this.#answer(member, namespace, body);
     if (sentence === undefined) this.#remember(key);
     return sentence;
+  }
+
+  /** What the member may not even be asked is said, too: rights are missing there, or a webhook says no. */
+  async #answer(member: Member, namespace: string, body: object): Promise<string | undefined> {
+    try {
+      return await dryRun(member.client, namespace, body);
+    } catch (error) {
+      if (isForbidden(error)) return (error as Error).message;
+      throw error;
+    }
   }
 
   #remember(key: string): void {

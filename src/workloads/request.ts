@@ -1,5 +1,5 @@
-import type { AcceleratorRequest, Dataset, Filtered, Placement, ServingPlacement } from '../api/index.ts';
-import type { GangRequest, RegionPolicy } from '../core/model.ts';
+import type { AcceleratorRequest, Dataset, Filtered, Placement, ServingPlacement, Topology } from '../api/index.ts';
+import type { GangRequest, RegionPolicy, TopologyRequest } from '../core/model.ts';
 import { cpuMilli, memoryMi } from '../core/quantity.ts';
 import { stableHash } from '../core/shape.ts';
 import type { Container, PodSpec } from './pod-template.ts';
@@ -63,6 +63,7 @@ export interface RequestInput {
   readonly accelerators: readonly AcceleratorRequest[];
   readonly acceleratorPolicy: 'Ordered' | 'AnyOf';
   readonly declared: readonly DeclaredAccelerator[];
+  readonly topology: Topology;
 }
 
 /**
@@ -87,7 +88,9 @@ export function gangRequest(input: RequestInput): GangRequest | string {
     accelerators = [...types].sort().map((type) => ({ type, countPerNode: count }));
     policy = 'AnyOf';
   }
+  const topology = topologyRequest(input.topology);
   return {
+    ...(topology === undefined ? {} : { topology }),
     pods: input.pods,
     accelerators,
     acceleratorPolicy: policy,
@@ -95,6 +98,16 @@ export function gangRequest(input: RequestInput): GangRequest | string {
     memoryMi: sums.memoryMi,
     nodeSelector: input.spec.nodeSelector ?? {},
     tolerations: input.spec.tolerations ?? [],
+  };
+}
+
+/** Undefined where nothing is asked: such a demand is what it was before there were topologies. */
+function topologyRequest({ required, preferred, slices }: Topology): TopologyRequest | undefined {
+  if (required === undefined && preferred === undefined && slices.length === 0) return undefined;
+  return {
+    ...(required === undefined ? {} : { required }),
+    ...(preferred === undefined ? {} : { preferred }),
+    slices,
   };
 }
 

@@ -2,12 +2,12 @@
  * How fast the pure scheduling cycle is: `node test/bench/cycle.ts [--json]`.
  *
  * Worlds of 1,000 and 10,000 nodes of 8 boards in four clusters, a quota tree of ten leaves, and more pending work
- * than fits: singles of 1 to 8 boards and gangs of 2 to 64 whole nodes. Beside it, in the same run, on the first
+ * than fits: singles of 1 to 8 boards and gangs of 2 to 64 whole nodes, once with gangs bound to racks. Beside it, in the same run, on the first
  * 1,000 of the work, a baseline as one would first write it: objects in Maps, every node looked at for every gang.
  */
 import { parseArgs } from 'node:util';
 import { Cycle, runCycle } from '../../src/core/cycle.ts';
-import type { ClusterView, NodeTable, QueueView, Snapshot, Workload } from '../../src/core/model.ts';
+import type { ClusterView, NodeTable, QueueView, Snapshot, TopologyRequest, Workload } from '../../src/core/model.ts';
 import { stableHash } from '../../src/core/shape.ts';
 
 const NOW = Date.parse('2026-01-15T04:00:00Z');
@@ -119,7 +119,10 @@ const MIXED: Shapes = [
 /** The most decisions for a pod. */
 const SINGLES: Shapes = [[1, 1]];
 
-function pending(count: number, shapes: Shapes): Workload[] {
+/** As large as a rack: in one; larger: over as few as can be. */
+const topologyOf = (pods: number): TopologyRequest => ({ [pods > 16 ? 'preferred' : 'required']: 'Rack', slices: [] });
+
+function pending(count: number, shapes: Shapes, racks: boolean): Workload[] {
   const next = random(7);
   return Array.from({ length: count }, (_, i) => {
     const [pods, countPerNode] = shapes[Math.floor(next() * shapes.length)] ?? [1, 1];
@@ -133,6 +136,7 @@ function pending(count: number, shapes: Shapes): Workload[] {
       memoryMi: countPerNode * 131_072,
       nodeSelector: {},
       tolerations: [{ key: 'aidc.dev/gpu', operator: 'Exists' }],
+      ...(racks && pods > 1 ? { topology: topologyOf(pods) } : {}),
     };
     const regions: Workload['regions'] = {
       allowed: [],
@@ -259,14 +263,16 @@ interface Scenario {
   /** Share of nodes that are partly or wholly used at the start. */
   readonly used: number;
   readonly cycles: number;
+  /** Gangs are bound to racks; the baseline ignores it. */
+  readonly racks?: boolean;
 }
 
 const SAMPLE = 1000;
 
 function measure(scenario: Scenario) {
-  const { name, nodes, shapes, used, cycles } = scenario;
+  const { name, nodes, shapes, used, cycles, racks = false } = scenario;
   const snapshot = world(nodes, used);
-  const workloads = pending(scenario.pending, shapes);
+  const workloads = pending(scenario.pending, shapes, racks);
   core(workloads, snapshot);
   const answers = Array.from({ length: cycles }, () => core(workloads, snapshot)).sort((a, b) => a.ms - b.ms);
   const middle = answers[Math.floor(answers.length / 2)] as Answer;
@@ -297,6 +303,15 @@ const results = [
   measure({ name: 'mixed', nodes: 10_000, pending: 20_000, shapes: MIXED, used: 0, cycles: 7 }),
   measure({ name: 'mixed, deep queue', nodes: 10_000, pending: 100_000, shapes: MIXED, used: 0, cycles: 5 }),
   measure({ name: 'mixed, 90 % of nodes in use', nodes: 10_000, pending: 5000, shapes: MIXED, used: 0.9, cycles: 15 }),
+  measure({
+    name: 'mixed, in racks',
+    nodes: 10_000,
+    pending: 20_000,
+    shapes: MIXED,
+    used: 0.5,
+    cycles: 7,
+    racks: true,
+  }),
   measure({ name: 'one-board singles', nodes: 10_000, pending: 100_000, shapes: SINGLES, used: 0, cycles: 3 }),
 ];
 if (values.json) console.log(JSON.stringify(results, null, 2));

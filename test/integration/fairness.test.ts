@@ -73,6 +73,8 @@ const until = (name: string, what: string, check: (object: Training) => boolean,
 const phase = (wanted: string) => (object: Training) => object.status?.phase === wanted;
 const now = async (name: string) => (await getOrUndefined<Training>(hub, TRAININGS, 'team', name))?.status;
 const admitted = (object: Training) => object.status?.conditions?.find((entry) => entry.type === 'Admitted');
+/** The scheduler looked at it and said why not. */
+const waits = (object: Training) => /^(Insufficient|Quota)/.test(admitted(object)?.reason ?? '');
 const remove = async (...names: string[]): Promise<void> => {
   await Promise.all(names.map((name) => hub.delete(TRAININGS, key(name))));
   for (const name of names) await eventually(`${name} is gone`, async () => (await now(name)) === undefined);
@@ -203,6 +205,8 @@ describe('within a queue', () => {
     await until('s1', 'Running', phase('Running'));
     await applyAll(hub, [training('s2', 'alpha', 3)]);
     await until('s2', 'InsufficientGPU', (object) => admitted(object)?.reason === 'InsufficientGPU');
+    // Ages are whole seconds: two of one second stand in no order that a user could name.
+    await new Promise((resolve) => setTimeout(resolve, 1100));
     await applyAll(hub, [training('s3', 'alpha', 1)]);
     const behind = await until('s3', 'BehindHead', (object) => admitted(object)?.reason === 'BehindHead');
     expect(admitted(behind)?.message).toContain('waits behind team/s2');
@@ -212,6 +216,26 @@ describe('within a queue', () => {
     const full = await until('s4', 'QueueFull', (object) => admitted(object)?.reason === 'QueueFull');
     expect(admitted(full)?.message).toMatch(/limits.maxRunning is 2/);
     await remove('s1', 's2', 's3', 's4');
+    await applyAll(hub, [team('alpha', 24, { preemption: { withinQueue: 'LowerPriority', reclaim: 'Any' } })]);
+  });
+
+  it('a queue that goes by the shortest remaining work starts the small one first, though it came last', async () => {
+    await applyAll(hub, [team('alpha', 48, { ordering: 'ShortestRemaining', agingSeconds: 86_400 })]);
+    await applyAll(hub, [training('block', 'alpha', 6)]);
+    await until('block', 'Running', phase('Running'));
+    await applyAll(hub, [training('large', 'alpha', 6)]);
+    await until('large', 'waits', waits);
+    await applyAll(hub, [training('small', 'alpha', 1)]);
+    await until('small', 'waits', waits);
+    const head = await eventually('its place in the queue', async () => {
+      const { status } = await hub.get<ComputeQueue & KubeObject>(QUEUES, { name: 'alpha' });
+      return status?.head?.length === 2 && status.head.map(({ name }) => name);
+    });
+    expect(head).toEqual(['small', 'large']);
+    await remove('block');
+    await until('small', 'Running', phase('Running'));
+    expect((await now('large'))?.attempt).toBe(0);
+    await remove('small', 'large');
     await applyAll(hub, [team('alpha', 24, { preemption: { withinQueue: 'LowerPriority', reclaim: 'Any' } })]);
   });
 

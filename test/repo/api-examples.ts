@@ -28,7 +28,12 @@ export const WITH_OPTIONAL_BLOCKS: Readonly<Record<string, object>> = {
       podTemplate: { spec: { volumes: [{ name: 'scratch', emptyDir: {} }] } },
     },
     failurePolicy: { backoff: { initialSeconds: 10 } },
-    placement: { clusterSelector: {}, regions: { allowed: ['guian'] }, weights: { cost: 50 } },
+    placement: {
+      clusterSelector: {},
+      regions: { allowed: ['guian'] },
+      weights: { cost: 50 },
+      topology: { required: 'Block', slices: [{ size: 1, required: 'example.com/pod' }] },
+    },
   },
   ModelServing: {
     worker: pod('serve:1'),
@@ -217,6 +222,9 @@ export const RULE_EXAMPLES: readonly RuleExample[] = [
     accepted: [{ spec: { placement: { maxLatencyMs: 20, clientRegions: [{ region: 'lingang' }] } } }],
     refused: [{ spec: { placement: { maxLatencyMs: 20 } } }],
   })),
+  ...wholeSlices('ModelTraining', 'trainer.numNodes', (numNodes) => ({ trainer: { numNodes } })),
+  ...wholeSlices('ModelServing', 'nodesPerReplica', (nodesPerReplica) => ({ nodesPerReplica })),
+  ...wholeSlices('ComputeQuote', 'numNodes', (numNodes) => ({ numNodes })),
   named('Dataset', shortName, ['pile', long(63)], [long(64)]),
   named('ComputeQuote', shortName, ['2026', long(63)], [long(64)]),
   {
@@ -248,6 +256,13 @@ export const RULE_EXAMPLES: readonly RuleExample[] = [
   {
     kind: 'ComputeQueue',
     at: '',
+    message: 'spec.agingSeconds needs spec.ordering ShortestRemaining.',
+    accepted: [{ spec: { agingSeconds: 60, ordering: 'ShortestRemaining' } }, { spec: { ordering: 'StrictFIFO' } }],
+    refused: [{ spec: { agingSeconds: 60 } }, { spec: { agingSeconds: 60, ordering: 'StrictFIFO' } }],
+  },
+  {
+    kind: 'ComputeQueue',
+    at: '',
     message: 'a queue cannot be its own parent.',
     accepted: [{ name: 'leaf', spec: { parent: 'root' } }],
     refused: [{ name: 'leaf', spec: { parent: 'leaf' } }],
@@ -272,6 +287,8 @@ export const REFUSED_SHAPES: readonly (readonly [what: string, kind: string, pat
   ['an unknown word', 'ModelTraining', { task: 'Train' }, /spec\.task: Unsupported value: "Train": supported values/],
   ['an unknown policy', 'ModelServing', { placement: { policy: 'Fast' } }, /spec\.placement\.policy.*"Balanced"/],
   ['an unknown zone', 'RegionalCluster', { location: { zone: 'North' } }, /spec\.location\.zone.*"East", "West"/],
+  ['no label', 'ComputeQuote', { placement: { topology: { required: 'a rack' } } }, /topology\.required.*match/],
+  ['three layers of slices', 'ModelTraining', { placement: { topology: { slices: layers(3) } } }, /slices.*at most 2/],
   ['no image', 'ModelTraining', { trainer: { image: null } }, /spec\.trainer\.image: Required value/],
   ['an empty image', 'ModelTraining', { trainer: { image: '' } }, /spec\.trainer\.image.*at least 1/],
   ['no location', 'Dataset', { locations: [] }, /spec\.locations.*at least 1/],
@@ -282,8 +299,35 @@ export const REFUSED_SHAPES: readonly (readonly [what: string, kind: string, pat
   ['a list for a block', 'ComputeQueue', { namespaceSelector: [] }, /spec\.namespaceSelector.*object/],
 ];
 
+/** Slices in placement.topology: one in the other, and whole ones only. */
+function wholeSlices(kind: string, path: string, pods: (count: number) => object): RuleExample[] {
+  const sliced = (count: number, ...sizes: number[]): Case => ({
+    spec: { ...pods(count), placement: { topology: { slices: sizes.map((size) => ({ size, required: 'Rack' })) } } },
+  });
+  return [
+    {
+      kind,
+      at: '.spec',
+      message: `${path} must be a multiple of the size of every slice in placement.topology.slices.`,
+      accepted: [sliced(32, 8), sliced(8, 8), sliced(32, 16, 4), sliced(3)],
+      refused: [sliced(12, 8), sliced(4, 8)],
+    },
+    {
+      kind,
+      at: '.spec.placement.topology',
+      message: 'the size of the first slice must be a multiple of the size of the second, which is a part of it.',
+      accepted: [sliced(32, 16, 4), sliced(32, 8, 8)],
+      refused: [sliced(48, 12, 8), sliced(32, 4, 8)],
+    },
+  ];
+}
+
 function env(name: string): Case {
   return { spec: { trainer: { env: [{ name, value: '1' }] } } };
+}
+
+function layers(count: number): object[] {
+  return Array.from({ length: count }, () => ({ size: 1, required: 'Rack' }));
 }
 
 function backoff(value: object): Case {

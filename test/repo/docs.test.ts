@@ -20,7 +20,13 @@ async function filesBelow(folder: string, pattern: RegExp): Promise<string[]> {
 const read = (path: string): Promise<string> => readFile(join(root, path), 'utf8');
 
 const isGenerated = (path: string): boolean => path.startsWith('docs/reference/');
-const documents = ['README.md', 'CONTRIBUTING.md', ...(await filesBelow('docs', /\.md$/))];
+const documents = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'SECURITY.md',
+  ...(await filesBelow('docs', /\.md$/)),
+];
 const texts = new Map(await Promise.all(documents.map(async (path) => [path, await read(path)] as const)));
 
 /** Text without code, where a bracket is no link. */

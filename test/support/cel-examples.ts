@@ -62,6 +62,9 @@ function placementField(name: string, one: unknown, other: unknown, none: unknow
   return [change(one, other), change(one, none), change(none, one)];
 }
 
+/** The minimal training has one pod. */
+const slice = (required: string): object => ({ size: 1, required });
+
 /** At least one accepted and one refused example for every CEL rule; a test sees to it that none is missing. */
 export const CEL_EXAMPLES: readonly RuleExample[] = [
   ...RULE_EXAMPLES,
@@ -84,6 +87,13 @@ export const CEL_EXAMPLES: readonly RuleExample[] = [
   ...placementField('cluster', 'a', 'b', null),
   ...placementField('clusterSelector', { matchLabels: { a: 'b' } }, { matchLabels: { a: 'c' } }, null),
   ...placementField('residency', { jurisdictions: ['CN'] }, { jurisdictions: ['CN-GZ'] }, null),
+  ...placementField('topology', { required: 'Rack' }, { required: 'Block' }, null),
+  whileSuspended({
+    kind: 'ModelTraining',
+    path: 'placement.topology',
+    from: { placement: { topology: { slices: ['Rack', 'Host'].map(slice) } } },
+    to: { placement: { topology: { slices: ['Host', 'Rack'].map(slice) } } },
+  }),
   trainerField('command', ['run'], ['walk'], ['run', 'far'], null),
   trainerField('args', ['--fast'], ['--slow'], []),
   trainerField('env', [{ name: 'A', value: '1' }], [{ name: 'A', value: '2' }], null),

@@ -82,6 +82,16 @@ const kubernetesFlags = [
   `-X ${versionPackage}.gitMinor=${minor}`,
 ];
 
+// Without a cluster, helm takes charts to be for this version; without these flags for 1.20.
+const helmFlags = [
+  `-X helm.sh/helm/v3/internal/version.version=${HELM_VERSION}`,
+  `-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=${major}`,
+  `-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=${minor}`,
+  // The linter has its own idea.
+  `-X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=${major}`,
+  `-X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=${minor}`,
+];
+
 const kubernetesRecipe: Recipe = {
   name: 'kubernetes',
   target: { local: './kubernetes' },
@@ -164,7 +174,7 @@ export const CATALOGUE: Record<BinaryName, Catalogued> = {
     recipe: {
       name: 'helm',
       target: { remote: `helm.sh/helm/v3/cmd/helm@${HELM_VERSION}` },
-      ldflags: [],
+      ldflags: helmFlags,
       provides: ['helm'],
     },
   },

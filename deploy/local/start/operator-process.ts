@@ -22,13 +22,20 @@ export interface OperatorProcessOptions {
   /** Folder for the log. */
   readonly dir: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** The Node that runs it, and the role with its flags; default: the present one, and `operator`. */
+  readonly node?: string;
+  readonly args?: readonly string[];
+  /** Another user to run it as; only root may say so. */
+  readonly user?: { readonly uid: number; readonly gid: number };
 }
 
 export async function startOperatorProcess(options: OperatorProcessOptions): Promise<OperatorProcess> {
   const port = await freePort();
   const logPath = join(options.dir, 'operator.log');
   const log = createWriteStream(logPath, { flags: 'a' });
-  const child = spawn(process.execPath, [options.program, 'operator'], {
+  const { node = process.execPath, args = ['operator'], user = {} } = options;
+  const child = spawn(node, [options.program, ...args], {
+    ...user,
     // Its own group: Ctrl-C reaches us only, and we stop it before the API servers go.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { QueueView, Workload } from './model.ts';
-import { compareWorkloads, Turns } from './ordering.ts';
 import { QuotaTree } from './quota.ts';
 import { queue, workload } from './testing/build.ts';
+import { compareWorkloads, Turns } from './turns.ts';
 
 const quota = (boards: number) => [{ accelerator: '*', region: '*', nominal: boards * 1000 }];
 const leaf = (name: string, boards: number, over: Partial<QueueView> = {}): QueueView =>
@@ -74,6 +74,30 @@ describe('turns', () => {
       'q1 behind',
       'q2 behind',
     ]);
+  });
+
+  it('go by what a completion is estimated to cost where the queue says so, after priority', () => {
+    const waiting = [
+      workload('dear', { queuedAt: 0 }),
+      workload('cheap', { queuedAt: 9 }),
+      workload('first', { priority: 1 }),
+    ];
+    const costs = new Map([
+      ['dear', 900],
+      ['cheap', 10],
+      ['first', 5000],
+    ]);
+    const inTurn = (ordering: NonNullable<QueueView['ordering']>) => {
+      const turns = new Turns(waiting, QuotaTree.build([queue('q', { ordering })]), undefined, costs);
+      const keys: string[] = [];
+      for (let next = turns.next(); next !== undefined; next = turns.next()) {
+        keys.push(next.key);
+        turns.done(next, false);
+      }
+      return keys;
+    };
+    expect(inTurn('ShortestRemaining')).toEqual(['first', 'cheap', 'dear']);
+    expect(inTurn('BestEffortFIFO')).toEqual(['first', 'dear', 'cheap']);
   });
 
   it('come to everybody once, also in queues that are no leaves, whatever the input order', () => {

@@ -1,0 +1,65 @@
+{{/* Names. A release named after the chart needs no second half. */}}
+{{- define "aidc.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "aidc.fullname" -}}
+{{- $name := include "aidc.name" . }}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride }}
+{{- else if contains $name .Release.Name }}
+{{- .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 40 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{/* The account that the hub works with in a region: in mode all the operator's own. */}}
+{{- define "aidc.memberAccount" -}}
+{{- include "aidc.fullname" . }}{{ if eq .Values.mode "member" }}-member{{ end }}
+{{- end }}
+
+{{/* "true" where the operator runs. */}}
+{{- define "aidc.isHub" -}}
+{{- if ne .Values.mode "member" }}true{{ end }}
+{{- end }}
+
+{{/* "true" in a region. The hub keeps its claim of a region in aidc-system; the release must be there, too. */}}
+{{- define "aidc.isMember" -}}
+{{- if ne .Values.mode "hub" }}
+{{- if ne .Release.Namespace "aidc-system" }}
+{{- fail (printf "mode %s must be installed in the namespace aidc-system, not %s: helm install ... --namespace aidc-system --create-namespace" .Values.mode .Release.Namespace) }}
+{{- end }}true
+{{- end }}
+{{- end }}
+
+{{- define "aidc.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "aidc.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end }}
+
+{{- define "aidc.labels" -}}
+app.kubernetes.io/name: {{ include "aidc.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "aidc.image" -}}
+{{- with .Values.image }}
+{{- if .digest }}
+{{- printf "%s@%s" .repository .digest }}
+{{- else }}
+{{- printf "%s:%s" .repository (default $.Chart.AppVersion .tag) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Who holds a role: (list root "name of the service account"). */}}
+{{- define "aidc.subject" -}}
+- kind: ServiceAccount
+  name: {{ index . 1 }}
+  namespace: {{ (index . 0).Release.Namespace }}
+{{- end }}

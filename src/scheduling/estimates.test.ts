@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import type { Workload } from '../core/model.ts';
+import { queue, workload } from '../core/testing/build.ts';
+import { Estimates } from './estimates.ts';
+import type { Service } from './types.ts';
+
+const service = (over: Partial<Service> = {}): Service => ({
+  queue: 'q',
+  group: 'a',
+  gpus: 8,
+  submittedAtMs: 0,
+  attainedSeconds: 0,
+  ...over,
+});
+const shortest = queue('q', { ordering: 'ShortestRemaining' });
+const waiting = (key: string, over: Partial<Workload> = {}) => workload(key, over);
+/** Trainings of a group that ran so long and ended. */
+const ended = (estimates: Estimates, group: string, seconds: number, from = 0): void => {
+  for (let i = 0; i < 20; i += 1) {
+    const at = from + i * 1000;
+    estimates.observe(`${group}${i}`, service({ group, submittedAtMs: at, attainedSeconds: seconds, end: 'Ended' }));
+  }
+};
+
+describe('the estimated cost of a completion', () => {
+  it('is told only of queues that go by it', () => {
+    const costs = new Estimates().costs([waiting('w')], [queue('q'), queue('other')], 0);
+    expect(costs.size).toBe(0);
+  });
+
+  it('is learned from what ended in the queue, by group', () => {
+    const estimates = new Estimates();
+    ended(estimates, 'quick', 60);
+    ended(estimates, 'slow', 60_000);
+    estimates.observe('q1', service({ group: 'quick', submittedAtMs: 30_000 }));
+    estimates.observe('s1', service({ group: 'slow', submittedAtMs: 30_000 }));
+    const costs = estimates.costs([waiting('q1'), waiting('s1')], [shortest], 40_000);
+    expect((costs.get('s1') ?? 0) / (costs.get('q1') ?? 1)).toBeGreaterThan(10);
+  });
+
+  it('grows with the accelerators asked for', () => {
+    const wide = waiting('wide', { request: { ...waiting('x').request, pods: 4 } });
+    const costs = new Estimates().costs([waiting('one'), wide], [shortest], 0);
+    expect(costs.get('wide')).toBeCloseTo(4 * (costs.get('one') ?? 0));
+  });
+
+  it('falls with age where that is asked for', () => {
+    const aging = queue('q', { ordering: 'ShortestRemaining', agingSeconds: 100 });
+    const old = new Estimates().costs([waiting('w', { queuedAt: 0 })], [aging], 100_000).get('w') ?? 0;
+    const fresh = new Estimates().costs([waiting('w', { queuedAt: 100_000 })], [aging], 100_000).get('w') ?? 0;
+    expect(old).toBeCloseTo(fresh / 2);
+  });
+
+  it('does not depend on the order in which the past is seen after a restart', () => {
+    const seen = Array.from({ length: 12 }, (_, i): [string, Service] => [
+      `k${i}`,
+      service({
+        submittedAtMs: i * 5000,
+        attainedSeconds: (i + 1) * 100,
+        ...(i < 10 ? { end: 'Ended' as const } : {}),
+      }),
+    ]);
+    const costAfter = (order: readonly [string, Service][]) => {
+      const estimates = new Estimates();
+      for (const [key, one] of order) estimates.observe(key, one);
+      return estimates.costs([waiting('k11')], [shortest], 100_000).get('k11');
+    };
+    expect(costAfter([...seen].reverse())).toBe(costAfter(seen));
+  });
+});

@@ -1,0 +1,75 @@
+import type { QueueView, Workload } from '../core/model.ts';
+import { ServiceHistory } from '../core/ordering/history.ts';
+import { costOf } from '../core/ordering/shortest-remaining.ts';
+import type { Service } from './types.ts';
+
+/** What each queue has learned of how long its workloads run, and what follows for those that wait. */
+export class Estimates {
+  readonly #histories = new Map<string, ServiceHistory>();
+  readonly #latest = new Map<string, Service>();
+  /** Seen before the first look: they are told in the order of their submission, which the estimates go by. */
+  #early: Map<string, Service> | undefined = new Map();
+
+  observe(key: string, service: Service): void {
+    if (this.#early !== undefined) this.#early.set(key, service);
+    else this.#tell(key, service);
+  }
+
+  /** Its object is gone. */
+  forget(key: string): void {
+    this.#early?.delete(key);
+    const last = this.#latest.get(key);
+    if (last !== undefined && last.end === undefined) this.#historyOf(last.queue).withdrawn(key);
+    this.#latest.delete(key);
+  }
+
+  /** Costs in accelerator-seconds of those that wait in queues that go by it. */
+  costs(waiting: Iterable<Workload>, queues: readonly QueueView[], nowMs: number): Map<string, number> {
+    this.#catchUp();
+    const byCost = new Map(queues.filter(({ ordering }) => ordering === 'ShortestRemaining').map((q) => [q.name, q]));
+    const costs = new Map<string, number>();
+    if (byCost.size === 0) return costs;
+    for (const { key, queue, queuedAt, request } of waiting) {
+      const view = byCost.get(queue);
+      if (view === undefined) continue;
+      const attained = this.#latest.get(key)?.attainedSeconds ?? 0;
+      const gpus = Math.max(1, (request.accelerators[0]?.countPerNode ?? 0) * request.pods);
+      const job = { key, gpus, attained, waited: Math.max(0, (nowMs - queuedAt) / 1000), isRunning: false };
+      const { agingSeconds } = view;
+      costs.set(key, costOf(job, this.#historyOf(queue), agingSeconds === undefined ? {} : { agingSeconds }));
+    }
+    return costs;
+  }
+
+  #catchUp(): void {
+    if (this.#early === undefined) return;
+    const early = [...this.#early].sort(([a, x], [b, y]) => x.submittedAtMs - y.submittedAtMs || (a < b ? -1 : 1));
+    this.#early = undefined;
+    for (const [key, service] of early) this.#tell(key, service);
+  }
+
+  #tell(key: string, service: Service): void {
+    const before = this.#latest.get(key);
+    const moved = before !== undefined && before.queue !== service.queue;
+    if (moved) this.#historyOf(before.queue).withdrawn(key);
+    const history = this.#historyOf(service.queue);
+    if (before === undefined || moved) {
+      const { group, gpus, submittedAtMs } = service;
+      history.submitted({ key, group, gpus, submittedAt: submittedAtMs / 1000 });
+    }
+    this.#latest.set(key, service);
+    if (before?.end !== undefined && !moved) return;
+    if (service.attainedSeconds > 0) history.ran(key, service.attainedSeconds);
+    if (service.end === 'Ended') history.ended(key, service.attainedSeconds);
+    else if (service.end === 'Withdrawn') history.withdrawn(key);
+  }
+
+  #historyOf(queue: string): ServiceHistory {
+    let history = this.#histories.get(queue);
+    if (history === undefined) {
+      history = new ServiceHistory();
+      this.#histories.set(queue, history);
+    }
+    return history;
+  }
+}

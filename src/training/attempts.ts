@@ -1,0 +1,255 @@
+import { CONDITION, END_REASON, LABEL, type ModelTraining } from '../api/index.ts';
+import { holdingOf } from '../energy/index.ts';
+import { boardsPerNode, energyFacts } from '../hub/index.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { isNotFound, isUnreachable } from '../kube/errors.ts';
+import { JOBS } from '../kube/resource.ts';
+import type { Member, MemberJob, MemberPod } from '../regions/index.ts';
+import { type ConditionValue, isTrue } from '../workloads/conditions.ts';
+import { dispatchRefused } from '../workloads/honour.ts';
+import { deleteOwned, forceDeleteOnLostNodes, podsLeft } from '../workloads/member-objects.ts';
+import type { RunEnd } from '../workloads/run-end.ts';
+import { iso } from '../workloads/times.ts';
+import type { Stopwatches } from '../workloads/watches.ts';
+import type { TrainingDeps } from './deps.ts';
+import { jobName, type RunPlace } from './desired.ts';
+import { bindPods, createAttempt } from './dispatch.ts';
+import type { Evaluation } from './evaluate.ts';
+import { passedDeadline } from './lifecycle.ts';
+import { type AttemptView, viewAttempt } from './observe.ts';
+import type { Sight } from './status.ts';
+
+/** How soon to look again at a member that does not answer, and at objects being removed, in ms. */
+export const UNREACHABLE_RETRY_MS = 5_000;
+export const REMOVAL_RETRY_MS = 1_000;
+
+/** What became of an attempt in one look. */
+export interface AttemptResult {
+  readonly placed: boolean;
+  readonly gone: boolean;
+  readonly view?: AttemptView | undefined;
+  readonly end?: RunEnd | undefined;
+  readonly job?: Sight['job'];
+  readonly meter?: Sight['meter'];
+  readonly honoured?: ConditionValue;
+  readonly unreachable?: string;
+  readonly requeueAfterMs?: number | undefined;
+}
+
+/** Makes, watches and removes what the present attempt of a training has in its member. */
+export class Attempts {
+  readonly #deps: TrainingDeps;
+  readonly #watches: Stopwatches;
+
+  constructor(deps: TrainingDeps, watches: Stopwatches) {
+    this.#deps = deps;
+    this.#watches = watches;
+  }
+
+  /** Acts on the present attempt, from an admission that was seen in the watch, and says what became of it. */
+  async act(training: ModelTraining, evaluation: Evaluation): Promise<AttemptResult> {
+    const admission = training.status?.admission;
+    if (admission === undefined) return { placed: false, gone: false };
+    const member = this.#deps.members.get(admission.cluster);
+    if (member === undefined) {
+      if (this.#deps.hub.clusters.get(admission.cluster) !== undefined) return waitFor('its connection is being made');
+      const end = {
+        reason: END_REASON.JobLost,
+        message: `RegionalCluster ${admission.cluster} was deleted`,
+        avoid: [],
+      };
+      return { placed: true, gone: true, end };
+    }
+    const meter = this.#meter(training, member);
+    if (!member.reachable() || !member.synced) {
+      return { ...waitFor(member.unusable()?.message ?? `${member.name} is not synchronised`), meter };
+    }
+    try {
+      const result =
+        training.status?.ending === undefined
+          ? await this.#run(training, evaluation, member)
+          : await this.#remove(training, member);
+      return { ...result, meter };
+    } catch (error) {
+      if (isUnreachable(error)) return { ...waitFor((error as Error).message), meter };
+      throw error;
+    }
+  }
+
+  #meter(training: ModelTraining, member: Member) {
+    const admission = training.status?.admission;
+    if (admission === undefined) return undefined;
+    const nodes = training.status?.placement?.nodes ?? [];
+    const boards = boardsPerNode(member, nodes, admission.resourceName);
+    return { facts: energyFacts(member), holding: holdingOf(admission, training.spec.trainer.numNodes, boards) };
+  }
+
+  async #run(training: ModelTraining, evaluation: Evaluation, member: Member): Promise<AttemptResult> {
+    const { metadata, spec, status } = training;
+    const admission = status?.admission;
+    if (admission === undefined) return { placed: false, gone: false };
+    const placed = isTrue(status?.conditions, CONDITION.Placed);
+    const forced = this.#forcedEnd(training, evaluation, placed);
+    if (forced !== undefined) return { placed, gone: false, end: forced };
+    const namespace = metadata.namespace ?? '';
+    const name = jobName(metadata.name, admission.attempt);
+    const job = member.jobs.get(`${namespace}/${name}`);
+    if (job === undefined || job.metadata.labels[LABEL.workloadUid] !== metadata.uid) {
+      return placed ? this.#missingJob(member, namespace, name) : this.#dispatch(training, member);
+    }
+    const pods = member.pods
+      .byIndex('workload', metadata.uid ?? '')
+      .filter((pod) => pod.metadata.labels[LABEL.attempt] === String(admission.attempt));
+    const view = this.#view(training, member, job, pods);
+    if (view.bind.length > 0) await bindPods(member.client, view.bind);
+    return {
+      placed: true,
+      gone: false,
+      view,
+      end: view.end,
+      job: { name, ready: job.ready, succeeded: job.succeeded, failed: job.failed, active: job.active },
+      requeueAfterMs: this.#nextLook(member, pods, spec.trainer.numNodes, view),
+    };
+  }
+
+  /** Ends that do not come from the member: what the user or the queue wants, and the clock. */
+  #forcedEnd(training: ModelTraining, evaluation: Evaluation, placed: boolean): RunEnd | undefined {
+    const { spec, status } = training;
+    const end = (reason: RunEnd['reason'], message: string): RunEnd => ({ reason, message, avoid: [] });
+    if (spec.suspend) return end(END_REASON.Suspended, 'spec.suspend is true');
+    const deadline = passedDeadline(training, iso(this.#deps.clock.now()));
+    if (deadline !== undefined) return end(deadline.reason, deadline.message);
+    if (!placed && evaluation.shapeHash !== status?.admission?.shapeHash) {
+      return end(END_REASON.SpecChanged, 'the spec asks for something else than what was admitted');
+    }
+    const preempted = this.#deps.scheduler.preemptedBy(training.metadata.uid ?? '');
+    if (preempted !== undefined) return end(END_REASON.Preempted, preempted);
+    const queue = status?.admission?.queue ?? '';
+    const held = this.#deps.scheduler.drainedBy(queue);
+    if (held !== undefined) return end(END_REASON.QueueHeld, `queue ${held} has stopPolicy HoldAndDrain`);
+    return undefined;
+  }
+
+  /** Absent from the cache after it was made: asks the server, the cache may be behind. */
+  async #missingJob(member: Member, namespace: string, name: string): Promise<AttemptResult> {
+    const live = await jobExists(member.client, namespace, name);
+    if (live) return { placed: true, gone: false, requeueAfterMs: REMOVAL_RETRY_MS };
+    const message = `Job ${namespace}/${name} in ${member.name} was deleted by somebody else`;
+    return { placed: true, gone: false, end: { reason: END_REASON.JobLost, message, avoid: [] } };
+  }
+
+  async #dispatch(training: ModelTraining, member: Member): Promise<AttemptResult> {
+    const { metadata } = training;
+    const admission = training.status?.admission;
+    if (admission === undefined) return { placed: false, gone: false };
+    const refused = (message: string): AttemptResult => ({
+      placed: false,
+      gone: false,
+      honoured: dispatchRefused(message),
+      end: { reason: END_REASON.DispatchRefused, message, avoid: [] },
+    });
+    if (this.#deps.settings.rehearse) return { placed: false, gone: false };
+    if (!(await this.#deps.namespaces.ensure(member, metadata.namespace ?? ''))) {
+      const message = `namespace ${metadata.namespace} does not exist in ${member.name}`;
+      return { placed: false, gone: false, end: { reason: END_REASON.SpecChanged, message, avoid: [] } };
+    }
+    try {
+      const made = await createAttempt(member.client, training, admission, this.#place(training, member));
+      if (made.result === 'taken') return refused(made.message);
+      return { placed: true, gone: false };
+    } catch (error) {
+      if (isUnreachable(error)) throw error;
+      const { status = 0, message } = error as { status?: number; message: string };
+      if (status >= 400 && status < 500 && status !== 409 && status !== 429) return refused(message);
+      throw error;
+    }
+  }
+
+  #place(training: ModelTraining, member: Member): RunPlace {
+    const namespace = training.metadata.namespace ?? '';
+    const { region } = member.object.spec;
+    const datasets: Record<string, string> = {};
+    for (const { name } of training.spec.datasets) {
+      const location = this.#deps.hub.datasets
+        .get(`${namespace}/${name}`)
+        ?.spec.locations.find((entry) => entry.region === region);
+      if (location !== undefined) datasets[name] = location.uri;
+    }
+    return { hubId: this.#deps.hubId, region, datasets };
+  }
+
+  #view(training: ModelTraining, member: Member, job: MemberJob, pods: readonly MemberPod[]): AttemptView {
+    const { settings } = this.#deps;
+    const admission = training.status?.admission;
+    if (admission === undefined) throw new Error('an attempt without an admission');
+    const prefix = training.metadata.uid ?? '';
+    return viewAttempt({
+      admission,
+      pods: training.spec.trainer.numNodes,
+      job,
+      members: pods,
+      node: (name) => member.nodes.get(name),
+      nodeUnwellMs: (name) => {
+        const node = member.nodes.get(name);
+        return this.#watches.elapsed(`${prefix}/node/${name}`, node?.ready !== true);
+      },
+      unscheduledMs: (pod) =>
+        this.#watches.elapsed(
+          `${prefix}/pod/${pod.metadata.uid}`,
+          pod.gates.length === 0 && pod.nodeName === undefined && pod.phase === 'Pending',
+        ),
+      nodeLostMs: settings.nodeLostMs,
+      bindTimeoutMs: settings.bindTimeoutMs,
+    });
+  }
+
+  /** Clocks that run while nothing happens need another look in time. */
+  #nextLook(member: Member, pods: readonly MemberPod[], wanted: number, view: AttemptView): number | undefined {
+    if (view.end !== undefined) return undefined;
+    const { settings } = this.#deps;
+    if (pods.some((pod) => pod.nodeName !== undefined && member.nodes.get(pod.nodeName)?.ready !== true)) {
+      return Math.max(500, settings.nodeLostMs / 10);
+    }
+    if (pods.some((pod) => pod.nodeName === undefined) || pods.length < wanted)
+      return Math.max(500, settings.bindTimeoutMs / 10);
+    return undefined;
+  }
+
+  /** The attempt ends: removes its Job, and confirms with the server that nothing of it is left. */
+  async #remove({ metadata, status }: ModelTraining, member: Member): Promise<AttemptResult> {
+    const { uid = '', namespace = '', name } = metadata;
+    const attempt = status?.admission?.attempt ?? 0;
+    const jobGone = await deleteOwned(member.client, JOBS, namespace, jobName(name, attempt), uid);
+    await forceDeleteOnLostNodes(member, uid, attempt);
+    const gone = jobGone && (await podsLeft(member.client, namespace, uid, attempt)) === 0;
+    return gone ? { placed: true, gone } : { placed: true, gone, requeueAfterMs: REMOVAL_RETRY_MS };
+  }
+
+  /** Removes the Jobs of all attempts. @returns true when the server confirms that nothing of the training is left */
+  async removeAll({ metadata, status }: ModelTraining, member: Member): Promise<boolean> {
+    const { uid = '', namespace = '', name } = metadata;
+    // The last one by its name as well: it may be made and not be seen yet.
+    const names = new Set(member.jobs.byIndex('workload', uid).map((job) => job.metadata.name));
+    if (status?.attempt !== undefined) names.add(jobName(name, status.attempt));
+    const gone = await Promise.all([...names].map((job) => deleteOwned(member.client, JOBS, namespace, job, uid)));
+    await forceDeleteOnLostNodes(member, uid);
+    return gone.every((well) => well) && (await podsLeft(member.client, namespace, uid)) === 0;
+  }
+}
+
+const waitFor = (unreachable: string): AttemptResult => ({
+  placed: false,
+  gone: false,
+  unreachable,
+  requeueAfterMs: UNREACHABLE_RETRY_MS,
+});
+
+async function jobExists(client: KubeClient, namespace: string, name: string): Promise<boolean> {
+  try {
+    await client.get(JOBS, { namespace, name });
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,241 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { generated } from '../../deploy/tools/gen.ts';
+import type { KubeObject } from '../../src/kube/resource.ts';
+import { block, deployedPod, type Manifest, manifests, openShell, type Shell } from '../support/chart.ts';
+import { eventually, h100Region, useEnvironment } from '../support/environment.ts';
+
+const centre = useEnvironment({ regions: [h100Region('guian', 1)], crdDirectory: '/none' });
+let shell: Shell;
+
+beforeAll(async () => {
+  shell = await openShell();
+});
+afterAll(() => shell.remove());
+
+const INSTALL = '--namespace aidc-system --set mode=';
+const VERSIONS = ['1.31.0', '1.32.0', '1.33.0', '1.34.0', '1.35.0', '1.36.0'];
+/** Every option that adds an object or a field. */
+const EVERYTHING = [
+  ...['serviceMonitor.enabled=true', 'serviceMonitor.labels.release=prometheus', 'member.createNamespaces=true'],
+  ...['imagePullSecrets[0].name=pull', 'nodeSelector.disk=ssd', 'podLabels.team=centre', 'podAnnotations.note=here'],
+  'tolerations[0].operator=Exists',
+  `image.digest=sha256:${'0'.repeat(64)}`,
+  'networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.name=monitoring',
+  'affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight=1',
+  'affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchFields[0].key=metadata.name',
+  'affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchFields[0].operator=In',
+  'affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchFields[0].values[0]=a',
+]
+  .map((value) => `--set '${value}'`)
+  .join(' ');
+
+/** As much of the Prometheus operator's kind as we write; a field beside these is refused. */
+const SERVICE_MONITOR = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: servicemonitors.monitoring.coreos.com}
+spec:
+  group: monitoring.coreos.com
+  scope: Namespaced
+  names: {kind: ServiceMonitor, plural: servicemonitors}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties:
+            spec:
+              type: object
+              properties:
+                selector: {type: object, properties: {matchLabels: {type: object, additionalProperties: {type: string}}}}
+                endpoints:
+                  type: array
+                  items: {type: object, properties: {port: {type: string}, path: {type: string}, interval: {type: string}}}
+`;
+
+const kindsOf = (objects: readonly Manifest[]): string[] => [...new Set(objects.map(({ kind }) => kind ?? ''))].sort();
+
+describe('the chart, rendered', () => {
+  it.each(['hub', 'member', 'all'])('is well formed in mode %s', async (mode) => {
+    await shell.sh(`helm lint --strict charts/aidc-operator ${INSTALL}${mode}`);
+    const all = await Promise.all(
+      VERSIONS.map((version) =>
+        shell.sh(`helm template aidc-operator charts/aidc-operator --kube-version ${version} ${INSTALL}${mode}`),
+      ),
+    );
+    expect(new Set(all).size).toBe(1);
+    const kinds = kindsOf(manifests(all[0] ?? ''));
+    expect(kinds.includes('Deployment')).toBe(mode !== 'member');
+    expect(kinds.includes('CustomResourceDefinition')).toBe(mode !== 'member');
+    expect(kinds.includes('PriorityClass')).toBe(mode !== 'hub');
+    expect(kinds.includes('Secret')).toBe(mode === 'member');
+  });
+
+  it('grants no wildcard, and secrets in its own namespace only', async () => {
+    const roles = (await shell.render(`${INSTALL}all`, EVERYTHING)).filter(({ kind }) => kind?.endsWith('Role'));
+    expect(roles.length).toBeGreaterThanOrEqual(7);
+    for (const { kind, rules } of roles) {
+      expect(JSON.stringify(rules)).not.toContain('*');
+      if (kind === 'ClusterRole') expect(JSON.stringify(rules)).not.toContain('secrets');
+    }
+  });
+
+  it('has the CRDs as they are generated, and keeps them unless told otherwise', async () => {
+    const files = [...generated()].filter(([path]) => path.startsWith('crds/')).map(([, text]) => text);
+    const rendered = (await shell.render(`${INSTALL}hub`)).filter(({ kind }) => kind === 'CustomResourceDefinition');
+    expect(rendered).toHaveLength(6);
+    const specs = new Map(manifests(files.join('---\n')).map((crd) => [crd.metadata.name, crd.spec]));
+    for (const { metadata, spec } of rendered) {
+      expect(spec).toEqual(specs.get(metadata.name));
+      expect(metadata.annotations).toEqual({ 'helm.sh/resource-policy': 'keep' });
+    }
+    const loose = await shell.render(`${INSTALL}hub --set crds.keep=false --show-only templates/crds.yaml`);
+    expect(loose.filter(({ metadata }) => metadata.annotations !== undefined)).toEqual([]);
+    expect(kindsOf(await shell.render(`${INSTALL}hub --set crds.install=false`))).not.toContain(
+      'CustomResourceDefinition',
+    );
+  });
+
+  it.each([
+    ['replica=3', 'replica'],
+    ['mode=hubs', 'mode'],
+    ['config.loglevel=info', 'loglevel'],
+    ['config.logLevel=verbose', 'logLevel'],
+    ['config.workers=0', 'workers'],
+    ['image.digest=latest', 'digest'],
+    ['networkPolicy.enable=true', 'enable'],
+    ['serviceMonitor.interval=soon', 'interval'],
+    ['resources.request.cpu=1', 'request'],
+    ['member.createNamespaces=maybe', 'createNamespaces'],
+  ])('refuses --set %s and names it', async (value, name) => {
+    await expect(shell.render(`${INSTALL}hub --set ${value}`)).rejects.toThrow(name);
+  });
+
+  it('refuses a region elsewhere than where the hub looks', async () => {
+    await expect(shell.render('--namespace elsewhere --set mode=member')).rejects.toThrow('namespace aidc-system');
+  });
+});
+
+describe('the chart on a real API server', () => {
+  it.each([
+    ['hub', 'its defaults', ''],
+    ['member', 'every option', EVERYTHING],
+    ['all', 'every option', EVERYTHING],
+  ])('is accepted object by object in mode %s with %s', async (mode, _what, values) => {
+    const guian = centre.region('guian');
+    await shell.sh('kubectl apply -f -', guian, SERVICE_MONITOR);
+    await shell.sh('kubectl wait crd --all --for=condition=Established --timeout=60s', guian);
+    const items = await shell.render(`${INSTALL}${mode}`, values);
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+    const said = await shell.sh('kubectl apply --dry-run=server --validate=strict -f -', guian, list);
+    expect(said.trim().split('\n')).toHaveLength(items.length);
+  });
+
+  it('takes over what was applied by hand', async () => {
+    const crds = [...generated()].filter(([path]) => path.startsWith('crds/')).map(([, text]) => text);
+    await shell.sh('kubectl apply --server-side -f -', centre.hub, crds.join('---\n'));
+    const install = `helm install aidc-operator charts/aidc-operator ${INSTALL}hub`;
+    await expect(shell.sh(install, centre.hub)).rejects.toThrow('cannot be imported');
+    await shell.sh(`${install} --take-ownership`, centre.hub);
+  });
+
+  it('meets the restricted Pod Security Standard', async () => {
+    const guian = centre.region('guian');
+    await shell.sh(
+      'kubectl create ns strict && kubectl label ns strict pod-security.kubernetes.io/enforce=restricted && kubectl create sa aidc-operator -n strict',
+      guian,
+    );
+    const objects = await shell.render('--namespace strict --set mode=hub');
+    const test = objects.find(({ kind }) => kind === 'Pod');
+    const { spec, metadata } = deployedPod(objects);
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, name: 'x', namespace: 'strict' }, spec };
+    for (const one of [pod, test]) {
+      await shell.sh('kubectl create --dry-run=server -f -', guian, JSON.stringify(one));
+    }
+    const loose = { ...pod, spec: { ...spec, hostNetwork: true } };
+    await expect(shell.sh('kubectl create --dry-run=server -f -', guian, JSON.stringify(loose))).rejects.toThrow(
+      'violates PodSecurity',
+    );
+  });
+});
+
+describe('a release in one cluster', () => {
+  const uids = async (): Promise<Map<string, string | undefined>> => {
+    const live = await shell.sh(
+      'helm get manifest aidc-operator -n aidc-system | kubectl get -f - -o json',
+      centre.region('guian'),
+    );
+    const { items } = JSON.parse(live) as { items: KubeObject[] };
+    return new Map(items.map(({ kind, metadata }) => [`${kind} ${metadata.name}`, metadata.uid]));
+  };
+
+  it('is installed in one step, and lets users of a namespace have our kinds', async () => {
+    const guian = centre.region('guian');
+    await shell.documented('All in one', guian);
+    await shell.sh('kubectl apply -f -', guian, await block('yaml', 'apiVersion: aidc.dev'));
+    await shell.sh(
+      `kubectl create ns team && kubectl create rolebinding a --clusterrole=edit --user=ann -n team &&
+       kubectl create rolebinding b --clusterrole=view --user=bob -n team &&
+       kubectl create clusterrolebinding c --clusterrole=admin --user=cyd`,
+      guian,
+    );
+    const can = (user: string, what: string): Promise<string> =>
+      shell.sh(`kubectl auth can-i ${what} -n team --as=${user} || true`, guian).then((said) => said.trim());
+    // The controller of aggregated roles takes its time.
+    await eventually(async () => (await can('ann', 'create modeltrainings.aidc.dev')) === 'yes', { within: 60_000 });
+    await eventually(async () => (await can('cyd', 'create computequeues.aidc.dev')) === 'yes', { within: 60_000 });
+    expect(await can('ann', 'patch modelservings.aidc.dev/chat --subresource=scale')).toBe('yes');
+    expect(await can('ann', 'create computequeues.aidc.dev')).toBe('no');
+    expect(await can('bob', 'list datasets.aidc.dev')).toBe('yes');
+    expect(await can('bob', 'create datasets.aidc.dev')).toBe('no');
+  });
+
+  it('fits well into the Secret that Helm keeps of it', async () => {
+    const [size] = (
+      await shell.sh(
+        `kubectl get secret -n aidc-system -l owner=helm -o go-template='{{range .items}}{{len .data.release}} {{end}}'`,
+        centre.region('guian'),
+      )
+    ).split(' ');
+    expect(Number(size)).toBeGreaterThan(10_000);
+    expect(Number(size)).toBeLessThan(500_000);
+  });
+
+  it('is upgraded in place: every object stays the one it was', async () => {
+    const guian = centre.region('guian');
+    const before = await uids();
+    const region = await centre.getJson<KubeObject>(['regionalcluster', 'here'], guian);
+    await shell.sh(
+      'helm upgrade aidc-operator charts/aidc-operator -n aidc-system --reuse-values --set replicas=3',
+      guian,
+    );
+    await shell.documented('Upgrade', guian);
+    expect(await uids()).toEqual(before);
+    expect(before.size).toBeGreaterThan(15);
+    expect(await centre.getJson(['regionalcluster', 'here'], guian)).toEqual(region);
+    const { spec } = await centre.getJson<Manifest>(['-n', 'aidc-system', 'deployment', 'aidc-operator'], guian);
+    expect((spec as { replicas: number }).replicas).toBe(3);
+  });
+
+  it('is uninstalled at once with objects that wait for it, keeps them, and comes back', async () => {
+    const guian = centre.region('guian');
+    await shell.sh(
+      `kubectl patch regionalcluster here --type=merge -p '{"metadata": {"finalizers": ["aidc.dev/member-cleanup"]}}'`,
+      guian,
+    );
+    await shell.documented('Uninstall', guian);
+    expect(await shell.sh('kubectl get regionalcluster,computequeue -o name', guian)).toBe(
+      'regionalcluster.aidc.dev/here\ncomputequeue.aidc.dev/default\n',
+    );
+    expect(await shell.sh('kubectl get priorityclass aidc-workload -o name', guian)).toContain('aidc-workload');
+    expect(await shell.sh('kubectl get all,sa -n aidc-system -o name -l app.kubernetes.io/instance', guian)).toBe('');
+    await shell.documented('All in one', guian);
+    await shell.documented('Uninstall', guian);
+    await shell.sh('kubectl delete regionalcluster here --wait=false', guian);
+    await shell.documented('Let go without the operator', guian);
+    await shell.sh('kubectl wait regionalcluster/here --for=delete --timeout=60s', guian);
+    expect(await shell.sh('kubectl get regionalcluster -o name', guian)).toBe('');
+  });
+});
