@@ -4,6 +4,7 @@ const USAGE = `usage: aidc-operator ROLE [ARG ...]
 
 Roles:
   operator            runs the operator on the hub
+  agent               measures the GPUs of a node
   nvidia-smi [FILE]   prints the output of nvidia-smi -q -x as JSON
 
 aidc-operator ROLE --help tells the rest.
@@ -17,6 +18,7 @@ interface Role {
 /** A role loads only what it needs: the framework and the Kubernetes client take most of a second. */
 const ROLES = new Map<string, () => Promise<Role>>([
   ['operator', () => import('./operator.main.ts')],
+  ['agent', () => import('./agent.main.ts')],
   ['nvidia-smi', () => import('./nvidia-smi.main.ts')],
 ]);
 
@@ -30,7 +32,7 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
   const load = ROLES.get(name ?? '');
   if (load === undefined) {
     process.stderr.write(
-      name === undefined ? USAGE : `unknown role ${name}: it must be ${[...ROLES.keys()].join(' or ')}; see --help\n`,
+      name === undefined ? USAGE : `unknown role ${name}: it must be ${[...ROLES.keys()].join(', ')}; see --help\n`,
     );
     return 2;
   }

@@ -8,6 +8,7 @@ export * from './group.ts';
 export * from './kind.ts';
 export * from './model-serving.ts';
 export * from './model-training.ts';
+export * from './node-energy.ts';
 export * from './placement.ts';
 export * from './regional-cluster.ts';
 

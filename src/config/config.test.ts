@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigError, describeSettings, loadConfig } from './config.ts';
+import { loadAgentConfig } from './agent.ts';
+import { describeSettings, loadConfig } from './config.ts';
+import { ConfigError } from './settings.ts';
 
 describe('loadConfig', () => {
   it('has a default for everything and freezes the result', () => {
@@ -36,5 +38,20 @@ describe('loadConfig', () => {
 
   it('describes every setting', () => {
     expect(describeSettings()).toContain('AIDC_NODE_LOST_SECONDS');
+  });
+});
+
+describe('loadAgentConfig', () => {
+  it('has a default for everything', () => {
+    expect(loadAgentConfig([], {})).toMatchObject({ nvidiaSmi: 'nvidia-smi', intervalSeconds: 5, publishSeconds: 60 });
+  });
+
+  it('reads flags and variables, and names what is wrong', () => {
+    expect(loadAgentConfig(['--interval-seconds=2'], { AIDC_NVIDIA_SMI: '/x' })).toMatchObject({
+      intervalSeconds: 2,
+      nvidiaSmi: '/x',
+    });
+    expect(() => loadAgentConfig(['--interval-seconds=0.5'], {})).toThrow(/--interval-seconds .* no fractions/);
+    expect(() => loadAgentConfig(['--workers=2'], {})).toThrow(/--workers/);
   });
 });

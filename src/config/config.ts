@@ -1,8 +1,7 @@
 import { hostname } from 'node:os';
-import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { ConfigError, describe, httpSettings, readSettings, seconds } from './settings.ts';
 
-const seconds = (value: number) => z.coerce.number().positive().max(86_400).default(value);
 const yesNo = z
   .enum(['true', 'false'])
   .default('false')
@@ -19,9 +18,7 @@ const settings = z.object({
     .describe('Kubeconfig of the hub. Default: KUBECONFIG, else the pod’s service account.'),
   namespace: z.string().min(1).default('aidc-system').describe('Namespace of the lease and the kubeconfig Secrets.'),
   identity: z.string().min(1).default(hostname()).describe('Name of this replica in the lease.'),
-  httpHost: z.string().default('0.0.0.0').describe('Address of /metrics, /livez and /readyz.'),
-  httpPort: z.coerce.number().int().min(0).max(65_535).default(8080).describe('Port of the same; 0 takes a free one.'),
-  logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least severe level that is logged.'),
+  ...httpSettings,
   bindTimeoutSeconds: seconds(60).describe('A pod not bound for so long ends its attempt as BindConflict.'),
   nodeLostSeconds: seconds(300).describe('A node not ready for so long is lost.'),
   avoidSeconds: seconds(600).describe('A node that refused a pod is avoided for so long.'),
@@ -44,29 +41,9 @@ const settings = z.object({
 
 export type Config = Readonly<z.output<typeof settings>>;
 
-export class ConfigError extends Error {}
-
-const kebab = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-const envName = (name: string): string => `AIDC_${kebab(name).replaceAll('-', '_').toUpperCase()}`;
-
 /** Checked once, frozen. Throws ConfigError with one line a problem, naming flag and variable. */
 export function loadConfig(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Config {
-  const names = Object.keys(settings.shape);
-  const flags = readFlags(args, names);
-  const raw: Record<string, unknown> = {};
-  for (const name of names) {
-    const value = flags[kebab(name)] ?? env[envName(name)];
-    if (value !== undefined && value !== '') raw[name] = value;
-  }
-  const parsed = settings.safeParse(raw);
-  if (!parsed.success) {
-    throw new ConfigError(
-      parsed.error.issues
-        .map((issue) => `--${kebab(String(issue.path[0]))} (${envName(String(issue.path[0]))}): ${issue.message}`)
-        .join('\n'),
-    );
-  }
-  const config = parsed.data;
+  const config = readSettings(settings, args, env);
   if (!(config.leaseSeconds > config.renewSeconds && config.renewSeconds > 1.2 * config.retrySeconds)) {
     throw new ConfigError(
       `--lease-seconds (${config.leaseSeconds}) must be above --renew-seconds (${config.renewSeconds}), and that above 1.2 times --retry-seconds (${config.retrySeconds})`,
@@ -75,24 +52,5 @@ export function loadConfig(args: readonly string[], env: Readonly<Record<string,
   return Object.freeze(config);
 }
 
-const isSwitch = (name: string): boolean =>
-  settings.shape[name as keyof typeof settings.shape].safeParse('false').data === false;
-
-function readFlags(args: readonly string[], names: readonly string[]): Record<string, string | undefined> {
-  try {
-    const options = Object.fromEntries(names.map((name) => [kebab(name), { type: 'string' as const }]));
-    // A yes-or-no flag alone means yes.
-    const switches = new Set(names.filter(isSwitch).map((name) => `--${kebab(name)}`));
-    const given = args.map((arg) => (switches.has(arg) ? `${arg}=true` : arg));
-    return parseArgs({ args: given, options, strict: true, allowPositionals: false }).values as Record<string, string>;
-  } catch (error) {
-    throw new ConfigError(`${(error as Error).message.split('. ')[0]}; see --help`);
-  }
-}
-
 /** One line a setting, for `--help`. */
-export function describeSettings(): string {
-  return Object.entries(settings.shape)
-    .map(([name, schema]) => `  --${kebab(name).padEnd(24)} ${schema.description ?? ''} [${envName(name)}]`)
-    .join('\n');
-}
+export const describeSettings = (): string => describe(settings);

@@ -4,7 +4,7 @@ import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { API_VERSION, KINDS } from '../../src/api/index.ts';
-import { describeSettings, loadConfig } from '../../src/config/index.ts';
+import { describeAgentSettings, describeSettings, loadAgentConfig, loadConfig } from '../../src/config/index.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -78,9 +78,28 @@ interface Setting {
   readonly variable: string;
 }
 
-const settings: readonly Setting[] = [...describeSettings().matchAll(/^ *(--[\w-]+) .*\[(AIDC_\w+)\]$/gm)].map(
-  ([, flag = '', variable = '']) => ({ flag, variable }),
-);
+/** Settings of a role, the page that lists them, and their defaults. */
+interface Role {
+  readonly page: string;
+  readonly settings: readonly Setting[];
+  readonly defaults: Readonly<Record<string, unknown>>;
+}
+
+const settingsIn = (help: string): readonly Setting[] =>
+  [...help.matchAll(/^ *(--[\w-]+) .*\[(AIDC_\w+)\]$/gm)].map(([, flag = '', variable = '']) => ({ flag, variable }));
+
+const operator: Role = {
+  page: 'docs/operations.md',
+  settings: settingsIn(describeSettings()),
+  defaults: loadConfig([], {}),
+};
+const agent: Role = {
+  page: 'docs/agent.md',
+  settings: settingsIn(describeAgentSettings()),
+  defaults: loadAgentConfig([], {}),
+};
+/** These differ from place to place, or have none. */
+const WITHOUT_DEFAULT: ReadonlySet<string> = new Set(['identity', 'kubeconfig', 'node', 'stateFile']);
 
 const sources = (
   await Promise.all(
@@ -99,7 +118,7 @@ const sources = (
 /** Variables of ours that nothing reads or sets. */
 function unknownVariables(path: string, text: string): string[] {
   return [...new Set(text.match(/\bAIDC_[A-Z0-9_]+/g))]
-    .filter((name) => !settings.some((setting) => setting.variable === name))
+    .filter((name) => ![operator, agent].some((role) => role.settings.some(({ variable }) => variable === name)))
     .filter((name) => !new RegExp(`\\b${name}(?![A-Z0-9_])`).test(sources))
     .map((name) => `${path}: ${name}`);
 }
@@ -123,8 +142,7 @@ function rowsUnder(text: string, header: string): string[][] {
 }
 
 /** What a flag table says otherwise than the code does. */
-function wrongSettings(text: string): string[] {
-  const defaults = loadConfig([], {}) as Readonly<Record<string, unknown>>;
+function wrongSettings(text: string, { settings, defaults }: Role = operator): string[] {
   const rows = rowsUnder(text, '| Flag |');
   const said = rows.map(([flag = '', variable = '']) => `${flag} ${variable}`);
   const wanted = settings.map(({ flag, variable }) => `\`${flag}\` \`${variable}\``);
@@ -135,8 +153,7 @@ function wrongSettings(text: string): string[] {
   for (const [flag = '', , value = ''] of rows) {
     const name = flag.replaceAll(/`|^`--/g, '').replaceAll(/-+([a-z])/g, (_, letter: string) => letter.toUpperCase());
     const key = name.charAt(0).toLowerCase() + name.slice(1);
-    // These two differ from place to place.
-    if (key === 'identity' || key === 'kubeconfig') continue;
+    if (WITHOUT_DEFAULT.has(key)) continue;
     if (value !== `\`${defaults[key]}\``) wrong.push(`default of ${flag}: ${value}, not \`${defaults[key]}\``);
   }
   return wrong;
@@ -189,16 +206,16 @@ describe('the documentation', () => {
   });
 
   it('lists every setting, with its variable and its default', () => {
-    expect(settings.length).toBe(Object.keys(loadConfig([], {})).length + 1);
-    expect(wrongSettings(texts.get('docs/operations.md') ?? '')).toEqual([]);
+    expect(operator.settings.length).toBe(Object.keys(operator.defaults).length + 1);
+    expect(agent.settings.length).toBe(Object.keys(agent.defaults).length + 2);
+    for (const role of [operator, agent]) expect(wrongSettings(texts.get(role.page) ?? '', role)).toEqual([]);
   });
 
   it('lists every family of metrics, and none that there is not', async () => {
     const code = (await Promise.all((await filesBelow('src', /(?<!\.test)\.ts$/)).map(read))).join('\n');
     const families = [...code.matchAll(/'((?:aidc|workqueue|leader_election)_[a-z_]+)'/g)].map((match) => match[1]);
-    const said = [
-      ...(texts.get('docs/operations.md') ?? '').matchAll(/`((?:aidc|workqueue|leader_election)_[a-z_]+)`/g),
-    ];
+    const pages = [operator, agent].map(({ page }) => texts.get(page) ?? '').join('\n');
+    const said = [...pages.matchAll(/`((?:aidc|workqueue|leader_election)_[a-z_]+)`/g)];
     expect([...new Set(said.map((match) => match[1]))].sort()).toEqual([...new Set(families)].sort());
   });
 

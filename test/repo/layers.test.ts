@@ -38,6 +38,8 @@ describe('the direction of imports', () => {
     ['the framework in a plain class', 'training/x.ts', "import { Injectable } from '@nestjs/common';"],
     ['a library in the parser', 'nvidia-smi/x.ts', "import { parse } from 'yaml';"],
     ['the parser importing a feature', 'nvidia-smi/x.ts', "import { a } from '../energy/index.ts';"],
+    ['the agent importing the parser’s inside', 'agent/x.ts', "import { a } from '../nvidia-smi/xml.ts';"],
+    ['the agent importing the operator’s metrics', 'agent/x.ts', "import { a } from '../observability/index.ts';"],
     ['an import over several lines', 'core/x.ts', "import {\n  a,\n  b,\n} from '../hub/index.ts';"],
   ];
   for (const [what, path, text] of planted) {

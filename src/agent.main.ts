@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import {
+  Agent,
+  type AgentOptions,
+  bootId,
+  loadState,
+  PodResources,
+  portOf,
+  StateFileError,
+  serve,
+} from './agent/index.ts';
+import { type AgentConfig, ConfigError, describeAgentSettings, loadAgentConfig } from './config/index.ts';
+import { KubeClient } from './kube/client.ts';
+import type { ClusterCredentials } from './kube/credentials.ts';
+import { defaultCredentials, inClusterCredentials, KubeconfigError } from './kube/kubeconfig.ts';
+// Not through the index: that loads the operator's framework, which takes more memory than the agent.
+import { createLogger } from './observability/logging.ts';
+import { PrometheusMetrics } from './observability/metrics.ts';
+import { type Clock, systemClock } from './runtime/clock.ts';
+import type { Logger } from './runtime/logger.ts';
+
+const USAGE = `usage: aidc-operator agent [FLAG ...]
+
+Measures the GPUs of a node: power, energy by pod, health. Every flag can be given as an environment variable.
+
+${describeAgentSettings()}
+
+Exit codes: 0 stopped by a signal, 1 a part failed, 2 wrong usage.
+`;
+
+/** The machine's monotonic clock, not the process's: a restart of the agent goes on from the last sample. */
+const machineClock: Clock = { ...systemClock, monotonic: () => Number(process.hrtime.bigint()) / 1e6 };
+
+/** The role `agent`. @returns the exit code */
+export async function run(flags: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  if (flags.includes('--help')) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  try {
+    return await runAgent(loadAgentConfig(flags, env), env);
+  } catch (error) {
+    if (!(error instanceof ConfigError || error instanceof KubeconfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 2;
+  }
+}
+
+async function runAgent(config: AgentConfig, env: NodeJS.ProcessEnv): Promise<number> {
+  const logger = createLogger(config.logLevel).child({ node: config.node });
+  const credentials = credentialsOf(config, env);
+  if (credentials === undefined)
+    logger.warn('no access to the cluster: uids of pods are unknown, nothing is published');
+  const client = credentials && new KubeClient({ cluster: 'local', credentials, maxConnections: 2, maxRetries: 1 });
+  const podResources = new PodResources(config.podResourcesSocket);
+  const { registry } = new PrometheusMetrics({ processMetrics: true });
+  const { node, nvidiaSmi, intervalSeconds, deadlineSeconds, publishSeconds, stateFile } = config;
+  const settings = { node, nvidiaSmi, intervalSeconds, deadlineSeconds, publishSeconds, stateFile };
+  const parts = { podResources, client, registry, logger, clock: machineClock };
+  const state = await stateOf(config, logger);
+  const agent = new Agent({ ...settings, ...parts, state, bootId: await bootId(), version: version() });
+  const server = await serve(
+    { metrics: () => agent.metrics(), live: () => undefined, ready: () => agent.trouble },
+    config.httpHost,
+    config.httpPort,
+  );
+  logger.info('listening', { port: portOf(server) });
+  await agent.run(stopSignal(logger));
+  server.close();
+  server.closeAllConnections();
+  podResources.close();
+  await client?.close();
+  return 0;
+}
+
+/** In a pod its service account, elsewhere only what is named: a person's own kubeconfig is not the agent's. */
+function credentialsOf(config: AgentConfig, env: NodeJS.ProcessEnv): ClusterCredentials | undefined {
+  if (config.kubeconfig !== undefined) return defaultCredentials(config.kubeconfig, { allowLocalAccess: true });
+  return env.KUBERNETES_SERVICE_HOST === undefined ? undefined : inClusterCredentials();
+}
+
+async function stateOf({ stateFile }: AgentConfig, logger: Logger): Promise<AgentOptions['state']> {
+  if (stateFile === undefined) {
+    logger.warn('no state file: a restart begins all counters anew');
+    return undefined;
+  }
+  try {
+    return await loadState(stateFile);
+  } catch (error) {
+    if (!(error instanceof StateFileError)) throw error;
+    logger.error('all counters begin anew', { error });
+    return undefined;
+  }
+}
+
+function stopSignal(logger: Logger): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      logger.info('stopping', { signal });
+      stop.abort(new Error(signal));
+    });
+  }
+  return stop.signal;
+}
+
+function version(): string {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}

@@ -1,0 +1,53 @@
+import type { KubeClient } from '../kube/client.ts';
+import { PODS } from '../kube/resource.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { PodDevices } from './pod-resources.ts';
+import type { PodRef } from './tally.ts';
+
+/** A pod of the same name may have taken the place of another one unseen. */
+const VALID_MS = 60_000;
+const TIMEOUT_MS = 5_000;
+
+/** Uids of the node's pods: the kubelet tells namespaces and names only. */
+export class PodUids {
+  readonly #client: Pick<KubeClient, 'list'>;
+  readonly #node: string;
+  readonly #clock: Clock;
+  #uids = new Map<string, string>();
+  #listedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(client: Pick<KubeClient, 'list'>, node: string, clock: Clock) {
+    this.#client = client;
+    this.#node = node;
+    this.#clock = clock;
+  }
+
+  /** Adds uids. Those that cannot be learnt are empty, and `error` tells why. */
+  async resolve(pods: readonly PodDevices[]): Promise<{ pods: (PodDevices & PodRef)[]; error?: unknown }> {
+    let failure: { error?: unknown } = {};
+    const isOld = this.#clock.monotonic() - this.#listedMs > VALID_MS;
+    if (pods.length > 0 && (isOld || pods.some((pod) => !this.#uids.has(keyOf(pod))))) {
+      failure = await this.#list().then(
+        () => ({}),
+        (error: unknown) => ({ error }),
+      );
+    }
+    // A name that holds nothing any more is asked for again when it comes back: it may be another pod by then.
+    const current = new Set(pods.map(keyOf));
+    for (const key of this.#uids.keys()) if (!current.has(key)) this.#uids.delete(key);
+    return { pods: pods.map((pod) => ({ ...pod, uid: this.#uids.get(keyOf(pod)) ?? '' })), ...failure };
+  }
+
+  async #list(): Promise<void> {
+    const fieldSelector = `spec.nodeName=${this.#node}`;
+    // resourceVersion 0: the apiserver answers from its cache.
+    const options = { fieldSelector, resourceVersion: '0', timeoutMs: TIMEOUT_MS, maxRetries: 0 };
+    const { items } = await this.#client.list(PODS, options);
+    this.#uids = new Map(
+      items.map(({ metadata: { namespace = '', name, uid = '' } }) => [keyOf({ namespace, name }), uid]),
+    );
+    this.#listedMs = this.#clock.monotonic();
+  }
+}
+
+const keyOf = ({ namespace, name }: { namespace: string; name: string }): string => `${namespace}/${name}`;

@@ -1,0 +1,39 @@
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import { describe, httpSettings, readSettings, seconds } from './settings.ts';
+
+/** Every setting of the node agent. */
+const settings = z.object({
+  node: z.string().min(1).default(hostname()).describe('Name of the node, as Kubernetes knows it.'),
+  kubeconfig: z
+    .string()
+    .optional()
+    .describe('Kubeconfig of the cluster. Default: the pod’s service account; without one nothing is published.'),
+  ...httpSettings,
+  nvidiaSmi: z.string().min(1).default('nvidia-smi').describe('Name or path of nvidia-smi.'),
+  intervalSeconds: z.coerce
+    .number()
+    .int('must be whole seconds: nvidia-smi takes no fractions')
+    .min(1)
+    .max(60)
+    .default(5)
+    .describe('Time from one sample to the next, whole seconds.'),
+  deadlineSeconds: seconds(10).describe('nvidia-smi is ended when it is silent for so long beyond its interval.'),
+  podResourcesSocket: z
+    .string()
+    .min(1)
+    .default('/var/lib/kubelet/pod-resources/kubelet.sock')
+    .describe('Socket on which the kubelet tells which pod holds which device.'),
+  stateFile: z.string().optional().describe('File that keeps the counters over restarts. Default: none is kept.'),
+  publishSeconds: seconds(60).describe('Time from one write of the ConfigMap, and of the state, to the next.'),
+});
+
+export type AgentConfig = Readonly<z.output<typeof settings>>;
+
+/** Checked once, frozen. Throws ConfigError. */
+export const loadAgentConfig = (
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): AgentConfig => Object.freeze(readSettings(settings, args, env));
+
+export const describeAgentSettings = (): string => describe(settings);

@@ -1,0 +1,242 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { AgentState } from '../../src/agent/state-file.ts';
+import { nodeEnergyData } from '../../src/api/index.ts';
+import { FakeKubelet } from '../support/fake-kubelet.ts';
+import { FakeNvidiaSmi, type Scenario } from '../support/fake-nvidia-smi.ts';
+import { FaultyServer, json, type Seen } from './faulty-server.ts';
+
+const A = 'GPU-00000000-0000-0000-0000-00000000000a';
+const B = 'GPU-00000000-0000-0000-0000-00000000000b';
+const STATE = 'state.json';
+
+const holds = (name: string, ...ids: string[]) => ({ namespace: 'ns', name, resource: 'nvidia.com/gpu', ids });
+
+/** The apiserver, as far as the agent asks it. */
+class Apiserver {
+  readonly maps: Record<string, string>[] = [];
+  readonly server = new FaultyServer((request, response) => {
+    if (request.path.endsWith('/pods')) json(response, { metadata: {}, items: this.#pods(request) });
+    else {
+      const map = JSON.parse(request.body) as { data: Record<string, string> };
+      this.maps.push(map.data);
+      json(response, map);
+    }
+  });
+
+  #pods({ query }: Seen): object[] {
+    if (query.get('fieldSelector') !== 'spec.nodeName=gpu-1') return [];
+    return ['one', 'two'].map((name) => ({ metadata: { namespace: 'ns', name, uid: `uid-${name}` } }));
+  }
+
+  kubeconfig(): string {
+    const cluster = { name: 'c', cluster: { server: this.server.url } };
+    const user = { name: 'u', user: { token: 't' } };
+    const context = { name: 'x', context: { cluster: 'c', user: 'u' } };
+    return JSON.stringify({ clusters: [cluster], users: [user], contexts: [context], 'current-context': 'x' });
+  }
+}
+
+/** The agent's own process, and what it prints. */
+class AgentProcess {
+  readonly child: ChildProcess;
+  log = '';
+  readonly ended: Promise<number | null>;
+
+  constructor(folder: string, fake: FakeNvidiaSmi, flags: readonly string[]) {
+    const program = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+    const usual = [
+      ['--node', 'gpu-1'],
+      ['--http-host', '127.0.0.1'],
+      ['--http-port', '0'],
+      ['--nvidia-smi', FakeNvidiaSmi.command],
+      ['--interval-seconds', '1'],
+      ['--deadline-seconds', '3'],
+      ['--publish-seconds', '2'],
+      ['--state-file', join(folder, STATE)],
+      ['--pod-resources-socket', join(folder, 'kubelet.sock')],
+    ].flat();
+    const { KUBECONFIG: _, KUBERNETES_SERVICE_HOST: __, ...env } = process.env;
+    this.child = spawn(process.execPath, [program, 'agent', ...usual, ...flags], { env: { ...env, ...fake.env } });
+    this.child.stdout?.on('data', (text: Buffer) => {
+      this.log += text.toString();
+    });
+    this.child.stderr?.pipe(process.stderr);
+    this.ended = new Promise((resolve) => this.child.once('exit', resolve));
+  }
+
+  async get(path: string): Promise<{ readonly status: number; readonly text: string }> {
+    await expect.poll(() => this.log, { timeout: 60_000 }).toContain('"msg":"listening"');
+    const port = /"port":(\d+)/.exec(this.log)?.[1];
+    const response = await fetch(`http://127.0.0.1:${port}${path}`);
+    return { status: response.status, text: await response.text() };
+  }
+
+  /** Value of the series with all these words in its line. */
+  async value(...words: readonly string[]): Promise<number | undefined> {
+    const { text } = await this.get('/metrics');
+    const lines = text
+      .split('\n')
+      .filter((line) => !line.startsWith('#') && words.every((word) => line.includes(word)));
+    return lines[0] === undefined ? undefined : Number(lines[0].split(' ').at(-1));
+  }
+
+  async until(wanted: (value: number | undefined) => boolean, ...words: readonly string[]): Promise<void> {
+    await expect
+      .poll(async () => wanted(await this.value(...words)), { timeout: 60_000, message: words.join(' ') })
+      .toBe(true);
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    this.child.kill(signal);
+    return this.ended;
+  }
+}
+
+describe('aidc-operator agent', () => {
+  let folder = '';
+  let kubelet: FakeKubelet;
+  const running: AgentProcess[] = [];
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'agent-'));
+    kubelet = new FakeKubelet(join(folder, 'kubelet.sock'));
+    await kubelet.start();
+  });
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((agent) => agent.stop('SIGKILL')));
+    kubelet.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  function start(scenario: Scenario, ...flags: string[]) {
+    const fake = new FakeNvidiaSmi(folder, scenario);
+    return { fake, agent: launch(fake, ...flags) };
+  }
+
+  function launch(fake: FakeNvidiaSmi, ...flags: string[]): AgentProcess {
+    const agent = new AgentProcess(folder, fake, flags);
+    running.push(agent);
+    return agent;
+  }
+
+  it('tells whose energy it was, in numbers that add up, and goes on after a restart', async () => {
+    const api = new Apiserver();
+    await api.server.listen();
+    const kubeconfig = join(folder, 'kubeconfig');
+    writeFileSync(kubeconfig, api.kubeconfig());
+    try {
+      kubelet.pods = [holds('one', A)];
+      const gpus = [
+        { uuid: A, watts: [[0, 400]] as const },
+        { uuid: B, watts: [[0, 100]] as const },
+      ];
+      const { fake, agent } = start({ gpus }, '--kubeconfig', kubeconfig);
+      await agent.until((joules) => Number(joules) > 1_000, 'aidc_gpu_energy_joules_total', A);
+      expect(await agent.value('aidc_gpu_allocated', A)).toBe(1);
+      expect(await agent.value('aidc_gpu_allocated', B)).toBe(0);
+      expect(await agent.value('aidc_gpu_power_draw_watts', A)).toBe(400);
+      expect((await agent.get('/readyz')).status).toBe(200);
+      expect(await agent.stop()).toBe(0);
+      await expect.poll(() => fake.left, { timeout: 60_000 }).toEqual([]);
+
+      const data = nodeEnergyData.parse(api.maps.at(-1));
+      const state = JSON.parse(readFileSync(join(folder, STATE), 'utf8')) as { series: string };
+      expect(data).toMatchObject({ node: 'gpu-1', series: state.series });
+      expect(data.totals.pods).toEqual([['uid-one', 'ns', 'one']]);
+      for (const [index, [, joules, seconds, gaps]] of data.totals.gpus.entries()) {
+        // Constant power is integrated exactly, whenever the samples came.
+        const watts = gpus[index]?.watts[0][1] ?? 0;
+        expect(Math.abs(joules - watts * (seconds - gaps))).toBeLessThan(0.01);
+        const parts = data.totals.use.filter(([, gpu]) => gpu === index).reduce((sum, [, , part]) => sum + part, 0);
+        expect(Math.abs(parts - joules)).toBeLessThan(1e-5);
+        expect(data.totals.use.filter(([, gpu]) => gpu === index).map(([pod]) => pod)).toEqual([index === 0 ? 0 : -1]);
+      }
+
+      kubelet.pods = [holds('two', `${A}::0`), holds('one', `${A}::1`)];
+      const before = data.totals.gpus[0]?.[1] ?? Number.NaN;
+      const again = launch(fake, '--kubeconfig', kubeconfig);
+      await again.until((joules) => Number(joules) > before + 1_000, 'aidc_gpu_energy_joules_total', A);
+      // After a crash, too, nothing that was shown is taken back.
+      const shown = Number(await again.value('aidc_gpu_energy_joules_total', A));
+      await again.stop('SIGKILL');
+      const third = launch(fake, '--kubeconfig', kubeconfig);
+      await third.until((joules) => Number(joules) >= shown, 'aidc_gpu_energy_joules_total', A);
+      await third.stop();
+      const last = nodeEnergyData.parse(api.maps.at(-1));
+      expect(last.series).toBe(data.series);
+      expect(last.totals.pods.map(([uid]) => uid).sort()).toEqual(['uid-one', 'uid-two']);
+      const total = last.totals.gpus[0] ?? [A, 0, 0, 0];
+      expect(Math.abs(total[1] - 400 * (total[2] - total[3]))).toBeLessThan(0.01);
+    } finally {
+      await api.server.close();
+    }
+  }, 240_000);
+
+  it('survives exits, garbage and hangs, and says so', async () => {
+    const { fake, agent } = start({
+      gpus: [{ uuid: A }],
+      runs: [
+        { documents: 2, exitCode: 15, stderr: 'GPU is lost' },
+        { garbage: '\u0000<nvidia_smi_log>\u00ff</nvidia_smi_log>' },
+        { hang: true, ignoreTerm: true },
+        {},
+      ],
+    });
+    await agent.until((count) => count === 1, 'aidc_agent_sample_errors_total', 'reason="timeout"');
+    await agent.until((success) => success === 1, 'aidc_agent_sample_success');
+    expect(await agent.value('aidc_agent_sample_errors_total', 'reason="exit"')).toBeGreaterThanOrEqual(1);
+    expect(await agent.value('aidc_agent_sample_errors_total', 'reason="parse"')).toBeGreaterThanOrEqual(1);
+    await agent.until((gap) => Number(gap) > 3, 'aidc_gpu_energy_gap_seconds_total', A);
+    expect(agent.log).toContain('ended with code 15 after 2 documents');
+    expect(fake.left.length).toBeLessThanOrEqual(1);
+    expect((await agent.get('/livez')).status).toBe(200);
+  }, 240_000);
+
+  it('runs on a node without a driver, and is not ready', async () => {
+    const { agent } = start({}, '--nvidia-smi', join(folder, 'no-such-program'));
+    await agent.until((count) => Number(count) > 0, 'aidc_agent_sample_errors_total', 'reason="spawn"');
+    expect(await agent.value('aidc_agent_sample_success')).toBe(0);
+    expect((await agent.get('/livez')).status).toBe(200);
+    const ready = await agent.get('/readyz');
+    expect(ready.status).toBe(503);
+    expect(ready.text).toContain('cannot be started');
+    expect((await agent.get('/metrics')).text).not.toContain(A);
+    expect(await agent.stop()).toBe(0);
+  }, 180_000);
+
+  it('tells of a board that falls off the bus, and counts its time as a gap', async () => {
+    kubelet.pods = [holds('one', A)];
+    const { fake, agent } = start({ gpus: [{ uuid: A }, { uuid: B }] });
+    await agent.until((joules) => Number(joules) > 0, 'aidc_gpu_energy_joules_total', A);
+    fake.play({ gpus: [{ uuid: A, isLost: true }, { uuid: B }] });
+    await agent.until((lost) => lost === 1, 'aidc_gpu_health', A, 'state="lost"');
+    expect(await agent.value('aidc_node_gpus', 'state="lost"')).toBe(1);
+    expect(await agent.value('aidc_gpu_power_draw_watts', A)).toBeUndefined();
+    expect(await agent.value('aidc_gpu_allocated', A)).toBe(1);
+    await agent.until((gap) => Number(gap) > 0, 'aidc_gpu_energy_gap_seconds_total', A);
+    expect(await agent.value('aidc_gpu_energy_gap_seconds_total', B)).toBe(0);
+    expect(await agent.value('aidc_gpu_health', B, 'state="healthy"')).toBe(1);
+  }, 180_000);
+
+  it('shares out a board in MIG mode by multiprocessors', async () => {
+    const mig = [40, 20].map((multiprocessors, index) => ({
+      uuid: `MIG-00000000-0000-0000-0000-00000000000${index}`,
+      instance: index + 1,
+      multiprocessors,
+    }));
+    kubelet.pods = mig.slice(0, 1).map(({ uuid }) => holds('one', uuid));
+    const { agent } = start({ gpus: [{ uuid: A, mig }] });
+    await agent.until((held) => held === 1, 'aidc_gpu_allocated', A);
+    expect(await agent.value('aidc_mig_device_sm_count', 'mig_index="1"')).toBe(20);
+    await agent.until((joules) => Number(joules) > 300, 'aidc_gpu_energy_joules_total', A);
+    await agent.stop();
+    const { ledger } = JSON.parse(readFileSync(join(folder, STATE), 'utf8')) as AgentState;
+    const [gpu] = ledger.gpus;
+    expect(gpu?.shares.map(({ share }) => share)).toEqual([40 / 60]);
+    const joules = ledger.totals.reduce((sum, entry) => sum + entry.joules, 0);
+    expect(Math.abs(joules - (gpu?.joules ?? Number.NaN))).toBeLessThan(1e-6);
+  }, 180_000);
+});
