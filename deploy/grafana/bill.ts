@@ -132,7 +132,7 @@ export const bill: Dashboard = {
     [
       'Workloads',
       [
-        billTable('Bill by workload', 'One row a workload, in the region where it was last.', {
+        billTable('Bill by workload', 'One row a workload.', {
           tenant: 'Tenant',
           queue: 'Queue',
           workload_namespace: 'Namespace',

@@ -76,8 +76,8 @@ export const health: Dashboard = {
           description: 'Longest time since the last scrape for which the process answered nobody.',
           unit: 's',
           queries: [
-            { expr: 'aidc_event_loop_delay_seconds{quantile="1"}', legend: '{{instance}} longest' },
-            { expr: 'aidc_event_loop_delay_seconds{quantile="0.99"}', legend: '{{instance}} 99 %' },
+            { expr: 'aidc_event_loop_delay_seconds{statistic="max"}', legend: '{{instance}} longest' },
+            { expr: 'aidc_event_loop_delay_seconds{statistic="p99"}', legend: '{{instance}} 99 %' },
           ],
         }),
         timeseries({

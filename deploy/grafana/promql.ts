@@ -3,7 +3,8 @@
  * before anything is summed.
  */
 
-const WORKLOAD = 'workload_namespace, workload, kind';
+const IDENTITY: readonly string[] = ['workload_namespace', 'workload', 'kind'];
+const WORKLOAD = IDENTITY.join(', ');
 
 /** Each series once, whichever replica reports it. */
 export const once = (selector: string, ...by: readonly string[]): string => `max by (${by.join(', ')}) (${selector})`;
@@ -20,8 +21,9 @@ export const CHOSEN = 'tenant=~"$tenant", queue=~"$queue"';
  * one is taken, since two would make the join fail.
  */
 export function joined(perWorkload: string, labels: readonly string[], infoSelector: string): string {
-  const info = `topk by (${WORKLOAD}) (1, ${once(infoSelector, WORKLOAD, ...labels)})`;
-  return `${perWorkload} * on (${WORKLOAD}) group_left (${labels.join(', ')}) ${info}`;
+  const added = labels.filter((label) => !IDENTITY.includes(label));
+  const info = `topk by (${WORKLOAD}) (1, ${once(infoSelector, WORKLOAD, ...added)})`;
+  return `${perWorkload} * on (${WORKLOAD}) group_left (${added.join(', ')}) ${info}`;
 }
 
 /** What was added within the dashboard's range; workloads that were deleted meanwhile included. */
