@@ -7,11 +7,11 @@ import { queues } from './queues.ts';
 export const DASHBOARD_FOLDER = 'deploy/grafana/dashboards';
 export const DASHBOARDS: readonly Dashboard[] = [fleet, bill, queues, health];
 
-/** Grafana's JSON by path. */
+/** Grafana's JSON by file name. */
 export const dashboardFiles = (): Map<string, string> =>
   new Map(
     DASHBOARDS.map((dashboard) => [
-      `${DASHBOARD_FOLDER}/${dashboard.uid}.json`,
+      `${dashboard.uid}.json`,
       `${JSON.stringify(grafanaModel(dashboard), undefined, 2)}\n`,
     ]),
   );

@@ -13,7 +13,11 @@ import { customResourceDefinition, type Field, fieldsOf, rootSchema } from './cr
 const root = join(import.meta.dirname, '..', '..');
 const HEADER = 'Generated from src/api by `npm run gen`; do not edit.';
 
-const CRD_FOLDERS = ['crds', 'charts/aidc-operator/files/crds'];
+const CHART_FILES = 'charts/aidc-operator/files';
+const CRD_FOLDERS = ['crds', `${CHART_FILES}/crds`];
+/** One for whoever takes them by hand, one inside of the chart. */
+const DASHBOARD_FOLDERS = [DASHBOARD_FOLDER, `${CHART_FILES}/dashboards`];
+const RULES = 'deploy/prometheus/rules.yaml';
 
 /** Content by path of what follows from the schemas. */
 export function generated(): Map<string, string> {
@@ -57,7 +61,15 @@ async function main(check: boolean): Promise<number> {
     await families(),
     'Generated from the families in src by `npm run gen`; do not edit.',
   );
-  const files = new Map([...generated(), ...dashboardFiles(), ['docs/metrics.md', metrics] as const]);
+  const files = new Map([...generated(), ['docs/metrics.md', metrics] as const]);
+  for (const folder of DASHBOARD_FOLDERS) {
+    for (const [name, content] of dashboardFiles()) files.set(`${folder}/${name}`, content);
+  }
+  files.set(
+    `${CHART_FILES}/rules.yaml`,
+    `# Copy of ${RULES}, written by \`npm run gen\`; do not edit.
+${await rules()}`,
+  );
   const wrong: string[] = [];
   for (const [path, content] of files) {
     const now = await readFile(join(root, path), 'utf8').catch(() => undefined);
@@ -76,10 +88,12 @@ async function main(check: boolean): Promise<number> {
   return check && wrong.length > 0 ? 1 : 0;
 }
 
+const rules = (): Promise<string> => readFile(join(root, RULES), 'utf8');
+
 /** Files beside the CRDs that no kind stands behind, and dashboards that are no more. */
 async function strays(files: Map<string, string>): Promise<string[]> {
   const present = await Promise.all(
-    [...CRD_FOLDERS, DASHBOARD_FOLDER].map(async (folder) => {
+    [...CRD_FOLDERS, ...DASHBOARD_FOLDERS].map(async (folder) => {
       const names = await readdir(join(root, folder)).catch(() => []);
       return names.map((name) => `${folder}/${name}`);
     }),
