@@ -1,6 +1,8 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
-import { HealthHttp, LOGGER, MetricsHttp, PROBES, PrometheusMetrics } from './observability/index.ts';
+import { HealthHttp } from './observability/health.http.ts';
+import { LOGGER, PROBES, PrometheusMetrics } from './observability/index.ts';
+import { MetricsHttp } from './observability/metrics.http.ts';
 import type { Operator } from './operator.ts';
 import type { Logger } from './runtime/logger.ts';
 

@@ -8,13 +8,8 @@ import { EventRecorder } from './kube/events.ts';
 import { LeaderElector } from './kube/leader-elector.ts';
 import { type KubeObject, NAMESPACES } from './kube/resource.ts';
 import { StatusWriter } from './kube/status-writer.ts';
-import {
-  CentreMetrics,
-  EventLoopWatch,
-  type Probes,
-  type PrometheusMetrics,
-  WorkloadMetrics,
-} from './observability/index.ts';
+import type { Probes } from './observability/health.http.ts';
+import { CentreMetrics, EventLoopWatch, type PrometheusMetrics, WorkloadMetrics } from './observability/index.ts';
 import { quoteController } from './quotes/index.ts';
 import { type ClusterUsers, MemberRegistry, RegionProtection, regionController } from './regions/index.ts';
 import { systemClock } from './runtime/clock.ts';

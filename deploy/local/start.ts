@@ -11,6 +11,7 @@ import { type LocalEnvironment, loadCentre, startEnvironment } from './environme
 import { Centre } from './start/centre.ts';
 import { logTail, type OperatorProcess, startOperatorProcess, untilReady } from './start/operator-process.ts';
 import { type Row, table } from './start/progress.ts';
+import { programOnPath, startPrometheus } from './start/prometheus.ts';
 import type { Sample } from './start/samples.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -56,7 +57,7 @@ async function main(): Promise<number> {
   await untilReady(operator, 60_000);
   await centre.untilRegionsReady(60_000);
   say('the operator runs and all regions are Ready');
-  printAccess(environment, operator);
+  printAccess(environment, operator, await prometheusOf(environment, operator));
   const samples = await centre.applySamples();
   say(`${samples.length} samples applied from deploy/samples`);
   return once
@@ -93,7 +94,16 @@ function build(): void {
   if (done.status !== 0) throw new UserError('the operator does not compile; the compiler’s messages are above');
 }
 
-function printAccess(environment: LocalEnvironment, operator: OperatorProcess): void {
+/** Where Prometheus is installed, one that watches the operator; it ends with the environment. It is an extra: no more. */
+async function prometheusOf(environment: LocalEnvironment, operator: OperatorProcess): Promise<string | undefined> {
+  const program = await programOnPath('prometheus');
+  if (program === undefined) return undefined;
+  return startPrometheus({ program, dir: environment.dir, target: operator.url, intervalSeconds: 5 }).catch(
+    (error: Error) => void say(error.message),
+  ) as Promise<string | undefined>;
+}
+
+function printAccess(environment: LocalEnvironment, operator: OperatorProcess, prometheus: string | undefined): void {
   const rows: [what: string, where: string][] = [
     ['kubectl', environment.kubectl],
     ...[environment.hub, ...environment.regions.values()].map(({ name, kubeconfigPath }): [string, string] => [
@@ -101,6 +111,7 @@ function printAccess(environment: LocalEnvironment, operator: OperatorProcess): 
       `export KUBECONFIG=${kubeconfigPath}`,
     ]),
     ['metrics', `${operator.url}/metrics`],
+    ...(prometheus === undefined ? [] : [['Prometheus', prometheus] as [string, string]]),
     ['log', operator.logPath],
   ];
   const width = Math.max(...rows.map(([what]) => what.length));

@@ -1,19 +1,25 @@
 /**
- * `npm run gen`: everything that follows from the schemas in src/api. With --check nothing is written, and the exit
- * code is 1 when a file is not what it should be.
+ * `npm run gen`: everything that follows from the schemas in src/api, the dashboards, and the list of metrics. With
+ * --check nothing is written, and the exit code is 1 when a file is not what it should be.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { API_VERSION, GROUP, KINDS, type KindDefinition } from '../../src/api/index.ts';
+import { DASHBOARD_FOLDER, dashboardFiles } from '../grafana/index.ts';
+import { families, metricsDocument } from '../metrics/families.ts';
 import { customResourceDefinition, type Field, fieldsOf, rootSchema } from './crd.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const HEADER = 'Generated from src/api by `npm run gen`; do not edit.';
 
-const CRD_FOLDERS = ['crds', 'charts/aidc-operator/files/crds'];
+const CHART_FILES = 'charts/aidc-operator/files';
+const CRD_FOLDERS = ['crds', `${CHART_FILES}/crds`];
+/** One for whoever takes them by hand, one inside of the chart. */
+const DASHBOARD_FOLDERS = [DASHBOARD_FOLDER, `${CHART_FILES}/dashboards`];
+const RULES = 'deploy/prometheus/rules.yaml';
 
-/** Content by path. */
+/** Content by path of what follows from the schemas. */
 export function generated(): Map<string, string> {
   const files = new Map<string, string>();
   for (const kind of KINDS) {
@@ -51,7 +57,19 @@ function row(field: Field): string {
 }
 
 async function main(check: boolean): Promise<number> {
-  const files = generated();
+  const metrics = metricsDocument(
+    await families(),
+    'Generated from the families in src by `npm run gen`; do not edit.',
+  );
+  const files = new Map([...generated(), ['docs/metrics.md', metrics] as const]);
+  for (const folder of DASHBOARD_FOLDERS) {
+    for (const [name, content] of dashboardFiles()) files.set(`${folder}/${name}`, content);
+  }
+  files.set(
+    `${CHART_FILES}/rules.yaml`,
+    `# Copy of ${RULES}, written by \`npm run gen\`; do not edit.
+${await rules()}`,
+  );
   const wrong: string[] = [];
   for (const [path, content] of files) {
     const now = await readFile(join(root, path), 'utf8').catch(() => undefined);
@@ -70,10 +88,12 @@ async function main(check: boolean): Promise<number> {
   return check && wrong.length > 0 ? 1 : 0;
 }
 
-/** Files beside the CRDs that no kind stands behind. */
+const rules = (): Promise<string> => readFile(join(root, RULES), 'utf8');
+
+/** Files beside the CRDs that no kind stands behind, and dashboards that are no more. */
 async function strays(files: Map<string, string>): Promise<string[]> {
   const present = await Promise.all(
-    CRD_FOLDERS.map(async (folder) => {
+    [...CRD_FOLDERS, ...DASHBOARD_FOLDERS].map(async (folder) => {
       const names = await readdir(join(root, folder)).catch(() => []);
       return names.map((name) => `${folder}/${name}`);
     }),

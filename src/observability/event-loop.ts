@@ -14,12 +14,12 @@ export class EventLoopWatch {
     }, 1000);
     this.#timer.unref();
     const gauge = metrics.gauge('aidc_event_loop_delay_seconds', 'Delay of the event loop since the last scrape.', [
-      'quantile',
+      'statistic',
     ]);
     metrics.onCollect(() => {
-      gauge.labels({ quantile: '0.5' }).set(this.#histogram.percentile(50) / 1e9);
-      gauge.labels({ quantile: '0.99' }).set(this.#histogram.percentile(99) / 1e9);
-      gauge.labels({ quantile: '1' }).set(this.#histogram.max / 1e9);
+      gauge.labels({ statistic: 'p50' }).set(this.#histogram.percentile(50) / 1e9);
+      gauge.labels({ statistic: 'p99' }).set(this.#histogram.percentile(99) / 1e9);
+      gauge.labels({ statistic: 'max' }).set(this.#histogram.max / 1e9);
       this.#histogram.reset();
     });
   }

@@ -1,8 +1,6 @@
 export { CentreMetrics } from './centre-metrics.ts';
 export { EventLoopWatch } from './event-loop.ts';
-export { HealthHttp, type Probes } from './health.http.ts';
 export { createLogger, frameworkLogger } from './logging.ts';
-export { MetricsHttp } from './metrics.http.ts';
 export { PrometheusMetrics } from './metrics.ts';
 export { LOGGER, PROBES } from './tokens.ts';
 export { WorkloadMetrics } from './workload-metrics.ts';

@@ -1,5 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { RuntimeMetrics } from '../runtime/metrics.ts';
+import type { CounterHandle, MetricFamily, RuntimeMetrics } from '../runtime/metrics.ts';
+
+/** prom-client's sums over `nodejs_active_*` by type: gauges with the name of a counter. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 
 /** The process's metrics registry behind the interface the lower layers know. */
 export class PrometheusMetrics implements RuntimeMetrics {
@@ -9,10 +12,21 @@ export class PrometheusMetrics implements RuntimeMetrics {
 
   constructor(options: { processMetrics: boolean }) {
     if (options.processMetrics) collectDefaultMetrics({ register: this.registry });
+    for (const name of MISNAMED) this.registry.removeSingleMetric(name);
   }
 
-  counter(name: string, help: string, labelNames: readonly string[] = []): Counter {
-    return this.#family(name, () => new Counter({ name, help, labelNames, registers: [this.registry] })) as Counter;
+  /** A series is there from when it is asked for, at 0: an increase from nothing to 1 is none to Prometheus. */
+  counter(name: string, help: string, labelNames: readonly string[] = []): MetricFamily<CounterHandle> {
+    const make = () => new Counter({ name, help, labelNames, registers: [this.registry] });
+    const family = this.#family(name, make) as Counter;
+    return {
+      labels: (values) => {
+        const series = family.labels(values);
+        series.inc(0);
+        return series;
+      },
+      remove: (values) => family.remove(values),
+    };
   }
 
   gauge(name: string, help: string, labelNames: readonly string[] = []): Gauge {

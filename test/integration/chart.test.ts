@@ -1,4 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { dashboardFiles } from '../../deploy/grafana/index.ts';
+import { RULES } from '../../deploy/local/start/prometheus.ts';
 import { generated } from '../../deploy/tools/gen.ts';
 import type { KubeObject } from '../../src/kube/resource.ts';
 import { block, deployedPod, type Manifest, manifests, openShell, type Shell } from '../support/chart.ts';
@@ -96,6 +100,22 @@ describe('the chart, rendered', () => {
     expect(kindsOf(await shell.render(`${INSTALL}hub --set crds.install=false`))).not.toContain(
       'CustomResourceDefinition',
     );
+  });
+
+  it('has the rules and dashboards as they are in deploy, when asked for', async () => {
+    expect(kindsOf(await shell.render(`${INSTALL}hub`))).not.toContain('PrometheusRule');
+    const asked = await shell.render(
+      `${INSTALL}hub --show-only templates/monitoring.yaml`,
+      '--set prometheusRule.enabled=true,prometheusRule.labels.release=p,dashboards.enabled=true,dashboards.namespace=grafana',
+    );
+    const [rule] = asked.filter(({ kind }) => kind === 'PrometheusRule');
+    expect(rule?.spec).toEqual(parse(await readFile(RULES, 'utf8')));
+    expect(rule?.metadata.labels).toMatchObject({ release: 'p' });
+    const maps = asked.filter(({ kind }) => kind === 'ConfigMap') as (Manifest & { data: Record<string, string> })[];
+    expect(new Set(maps.map(({ metadata }) => metadata.namespace))).toEqual(new Set(['grafana']));
+    const data = Object.assign({}, ...maps.map((map) => map.data)) as Record<string, string>;
+    expect(Object.keys(data).sort()).toEqual([...dashboardFiles().keys()].sort());
+    for (const [name, text] of dashboardFiles()) expect(JSON.parse(data[name] ?? '')).toEqual(JSON.parse(text));
   });
 
   it.each([

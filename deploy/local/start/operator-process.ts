@@ -89,7 +89,7 @@ export async function logTail(operator: OperatorProcess): Promise<string> {
   return (await readFile(operator.logPath, 'utf8').catch(() => '')).split('\n').slice(-15).join('\n');
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };

@@ -1,0 +1,201 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { DASHBOARDS } from '../../deploy/grafana/index.ts';
+import { type OperatorProcess, startOperatorProcess, untilReady } from '../../deploy/local/start/operator-process.ts';
+import { programOnPath, RULES, startPrometheus } from '../../deploy/local/start/prometheus.ts';
+import { families } from '../../deploy/metrics/families.ts';
+import type { ModelServing, ModelTraining } from '../../src/api/index.ts';
+import { SERVINGS, TRAININGS } from '../../src/hub/index.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
+import type { KubeObject } from '../../src/kube/resource.ts';
+import { h100Region, useEnvironment } from '../support/environment.ts';
+import { applyAll, eventually, queue, setUpCentre, untilObject } from '../support/operator.ts';
+
+const prometheus = await programOnPath('prometheus');
+const promtool = await programOnPath('promtool');
+const installed = prometheus !== undefined && promtool !== undefined;
+if (!installed) {
+  console.warn('SKIPPED: prometheus and promtool are not installed, so that no query of a rule or panel is run.');
+}
+
+type Training = ModelTraining & KubeObject;
+type Serving = ModelServing & KubeObject;
+interface Rule {
+  readonly alert?: string;
+  readonly record?: string;
+  readonly expr: string;
+}
+interface Series {
+  readonly metric: Readonly<Record<string, string>>;
+}
+
+const rules = (parse(await readFile(RULES, 'utf8')) as { groups: { rules: Rule[] }[] }).groups.flatMap((group) =>
+  group.rules.map((rule) => ({ ...rule, name: rule.alert ?? rule.record })),
+);
+const panels = DASHBOARDS.flatMap(({ uid, rows }) =>
+  rows.flatMap(([, inRow]) => inRow.flatMap(({ title, queries }) => queries.map(({ expr }) => ({ uid, title, expr })))),
+);
+
+/** What Grafana puts in: everything chosen, the last minutes shown. */
+const filledIn = (expr: string): string =>
+  expr
+    .replaceAll('$__range', '5m')
+    .replaceAll('$__rate_interval', '1m')
+    .replaceAll(/"\$\w+"/g, '".*"');
+
+describe.skipIf(!installed)('Prometheus beside a running operator', () => {
+  const centre = useEnvironment({ regions: [h100Region('west', 2)] });
+  let hub: KubeClient;
+  let operator: OperatorProcess;
+  let address: string;
+
+  const exposition = async (): Promise<string> => (await fetch(`${operator.url}/metrics`)).text();
+  const check = async (args: readonly string[], input = ''): Promise<string> => {
+    const child = promisify(execFile)(promtool ?? '', [...args]);
+    child.child.stdin?.end(input);
+    const { stdout, stderr } = await child;
+    return `${stdout}${stderr}`;
+  };
+  /** Throws Prometheus' own sentence where the expression does not parse or fails. */
+  const ask = async (expr: string): Promise<readonly Series[]> => {
+    const answer = await fetch(`${address}/api/v1/query?${new URLSearchParams({ query: expr })}`);
+    const { data, error } = (await answer.json()) as { data?: { result: Series[] }; error?: string };
+    if (data === undefined) throw new Error(`${error}: ${expr}`);
+    return data.result;
+  };
+
+  beforeAll(async () => {
+    hub = await setUpCentre(centre.environment);
+    await applyAll(hub, [
+      { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name: 'online' }, value: 100 },
+      queue('default', {
+        namespaceSelector: {},
+        quota: [{ accelerator: 'H100', nominal: 16 }],
+        preemption: { withinQueue: 'LowerPriority' },
+      }),
+    ]);
+    operator = await startOperatorProcess({
+      program: join(import.meta.dirname, '..', '..', 'dist', 'main.js'),
+      kubeconfigPath: centre.hub.kubeconfigPath,
+      dir: centre.environment.dir,
+      // Long, because nothing here takes over, and the machine may be busy.
+      env: { AIDC_CREATE_NAMESPACES: 'true', AIDC_LEASE_SECONDS: '300', AIDC_RENEW_SECONDS: '240' },
+    });
+    await untilReady(operator, 60_000);
+    address = await startPrometheus({
+      program: prometheus ?? '',
+      dir: centre.environment.dir,
+      target: operator.url,
+      intervalSeconds: 1,
+    });
+    // The second training needs more than there is; the serving pushes a node's worth of the first one out.
+    await applyAll(hub, [training('run', 2), training('unmet', 40)]);
+    await untilObject<Training>(
+      hub,
+      TRAININGS,
+      { namespace: 'team', name: 'run' },
+      'Running',
+      (object) => object.status?.phase === 'Running',
+      60_000,
+    );
+    await applyAll(hub, [serving]);
+    await untilObject<Serving>(
+      hub,
+      SERVINGS,
+      { namespace: 'team', name: 'chat' },
+      'Ready',
+      (object) => object.status?.phase === 'Ready',
+      60_000,
+    );
+  });
+
+  afterAll(async () => {
+    await operator?.stop();
+    await hub?.close();
+  });
+
+  it('finds nothing to say about the families', async () => {
+    await check(['check', 'metrics'], await exposition());
+  });
+
+  it('reads every family of docs/metrics.md, and no other', async () => {
+    const exposed = [...(await exposition()).matchAll(/^# TYPE (\S+) /gm)].map(([, name = '']) => name);
+    const ours = exposed.filter((name) => !/^(process|nodejs)_/.test(name)).sort();
+    expect(ours).toEqual((await families()).map(({ name }) => name));
+  });
+
+  it('takes the rules, and they do what their unit tests say', async () => {
+    await check(['check', 'rules', RULES]);
+    await check(['test', 'rules', RULES.replace(/\.yaml$/, '.test.yaml')]);
+  });
+
+  describe('once it has looked for a while', () => {
+    /** What has no data yet, by what Prometheus said; all wait together, not each for itself. */
+    const silent = new Map<string, string>();
+    beforeAll(async () => {
+      for (const { expr } of panels) silent.set(filledIn(expr), 'no data');
+      for (const { record } of rules) if (record !== undefined) silent.set(record, 'no data');
+      await eventually(
+        'data',
+        async () => {
+          for (const expr of silent.keys()) {
+            const series = await ask(expr).catch((error: Error) => error.message);
+            if (typeof series === 'string') silent.set(expr, series);
+            else if (series.length > 0) silent.delete(expr);
+          }
+          return silent.size === 0;
+        },
+        { timeoutMs: 60_000, everyMs: 500 },
+      ).catch(() => {});
+    });
+
+    it.each(panels)('$uid: $title', ({ expr }) => {
+      expect(silent.get(filledIn(expr))).toBeUndefined();
+    });
+
+    it.each(rules)('rule $name', async ({ record = '', expr }) => {
+      await ask(expr);
+      expect(silent.get(record)).toBeUndefined();
+    });
+  });
+
+  it('counts the day of what waits in vain, and raises no alert', async () => {
+    expect((await ask('ALERTS{alertstate="firing"}')).map(({ metric }) => metric.alertname)).toEqual([]);
+    expect((await ask('ALERTS{alertstate="pending"}')).map(({ metric }) => metric.alertname)).toEqual([
+      'AidcWaitingDoesNotHelp',
+    ]);
+  });
+});
+
+const training = (name: string, numNodes: number): object => ({
+  apiVersion: 'aidc.dev/v1alpha1',
+  kind: 'ModelTraining',
+  metadata: { name, namespace: 'team' },
+  spec: {
+    model: { name: 'm', class: 'LLM' },
+    accelerators: [{ type: 'H100', countPerNode: 8 }],
+    trainer: {
+      image: 'train:1',
+      numNodes,
+      resourcesPerNode: { limits: { cpu: '4', memory: '8Gi' } },
+      podTemplate: { metadata: { annotations: { 'sim.aidc.dev/run-for': '600s' } } },
+    },
+  },
+});
+
+const serving: object = {
+  apiVersion: 'aidc.dev/v1alpha1',
+  kind: 'ModelServing',
+  metadata: { name: 'chat', namespace: 'team' },
+  spec: {
+    model: { uri: 's3://models/chat', class: 'LLM' },
+    replicas: 1,
+    accelerators: [{ type: 'H100', countPerNode: 8 }],
+    priorityClassName: 'online',
+    template: { spec: { containers: [{ name: 'main', image: 'serve:1' }] } },
+  },
+};
