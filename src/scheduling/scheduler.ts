@@ -63,6 +63,7 @@ export class Scheduler {
   #costs: ReadonlyMap<string, number> = new Map();
   /** Ends the wait for the next delay of a quota that was lowered. */
   #cancelDrain: (() => void) | undefined;
+  #drainDue = true;
   readonly #listeners = new Set<() => void>();
   #dirty = true;
   #wake: (() => void) | undefined;
@@ -73,7 +74,7 @@ export class Scheduler {
     this.#metrics = schedulerMetrics(options.metrics);
     // Status writes change a queue's version, not its generation: they must not cause the next cycle.
     options.queues.subscribe(({ old, obj, type }) => {
-      if (type !== 'updated' || old?.metadata.generation !== obj.metadata.generation) this.wake();
+      if (type !== 'updated' || old?.metadata.generation !== obj.metadata.generation) this.#drainSoon();
     });
     options.namespaces.subscribe(() => this.wake());
     options.members.subscribe({
@@ -198,8 +199,8 @@ export class Scheduler {
       this.#dirty = false;
       const started = clock.monotonic();
       try {
-        this.#drainQuota();
-        await this.#cycle(epoch, signal);
+        if (this.#drainDue) this.#drainQuota();
+        if (this.#pending.size > 0) await this.#cycle(epoch, signal);
       } catch (error) {
         // A cycle is pure: the same input would throw again at once, so wait before the next look.
         this.#logger.error('scheduling cycle failed', { error });
@@ -213,7 +214,7 @@ export class Scheduler {
 
   async #waitForWork(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    while (!signal.aborted && !(this.#dirty && (this.#pending.size > 0 || this.#holders.size > 0))) {
+    while (!signal.aborted && !(this.#drainDue || (this.#dirty && this.#pending.size > 0))) {
       await new Promise<void>((resolve) => {
         const done = (): void => {
           this.#wake = undefined;
@@ -237,10 +238,17 @@ export class Scheduler {
   /** Stops what queues use beyond a quota that was lowered, when their delay is over. */
   #drainQuota(): void {
     const { clock } = this.#options;
+    this.#drainDue = false;
     const { stop, waitMs } = this.#drain.look(this.snapshot(), clock.now());
     this.#wakeVictims(stop);
     this.#cancelDrain?.();
-    this.#cancelDrain = waitMs === undefined ? undefined : clock.setTimer(() => this.wake(), waitMs + 1);
+    this.#cancelDrain = waitMs === undefined ? undefined : clock.setTimer(() => this.#drainSoon(), waitMs + 1);
+  }
+
+  /** A quota was changed, or the delay of one that was lowered is over. */
+  #drainSoon(): void {
+    this.#drainDue = true;
+    this.wake();
   }
 
   #changes = 0;
