@@ -15,6 +15,12 @@ export interface Holding {
   readonly nodeShare: number;
 }
 
+/** What energy and money of something held follow from. */
+export interface Meter {
+  readonly facts: EnergyFacts;
+  readonly holding: Holding;
+}
+
 export function holdingOf(
   admission: Pick<Admission, 'accelerator' | 'gpusPerNode'>,
   pods: number,

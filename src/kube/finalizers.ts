@@ -27,6 +27,25 @@ export async function addFinalizer<T extends KubeObject>(
 }
 
 /**
+ * Adds a finalizer to an object seen in a cache, which may be behind: what the watch brings next decides where the
+ * object changed or went meanwhile. @returns false where it changed
+ */
+export async function claim(
+  client: Pick<KubeClient, 'mergePatch'>,
+  resource: Resource,
+  object: KubeObject,
+  finalizer: string,
+): Promise<boolean> {
+  try {
+    await addFinalizer(client, resource, object, finalizer);
+  } catch (error) {
+    if (isConflict(error)) return false;
+    if (!isNotFound(error)) throw error;
+  }
+  return true;
+}
+
+/**
  * Removes a finalizer by its place in the list, tested by value; changes elsewhere in the object do not matter.
  * Reads again and repeats when the list moved. Resolves also when the finalizer or the object is gone, or another
  * object has taken the name.

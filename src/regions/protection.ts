@@ -1,8 +1,7 @@
 import { ANNOTATION, FINALIZER, type RegionalCluster } from '../api/index.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isConflict, isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
-import { addFinalizer, hasFinalizer, removeFinalizer } from '../kube/finalizers.ts';
+import { claim, hasFinalizer, removeFinalizer } from '../kube/finalizers.ts';
 import type { KubeObject, Resource } from '../kube/resource.ts';
 
 /** Who holds nodes in a cluster. */
@@ -35,12 +34,7 @@ export class RegionProtection {
 
   /** Adds the finalizer; what the watch brings decides where the object changed meanwhile. */
   async hold(resource: Resource, cluster: RegionalCluster): Promise<void> {
-    if (hasFinalizer(cluster as KubeObject, FINALIZER)) return;
-    try {
-      await addFinalizer(this.#options.client, resource, cluster as KubeObject, FINALIZER);
-    } catch (error) {
-      if (!isConflict(error) && !isNotFound(error)) throw error;
-    }
+    await claim(this.#options.client, resource, cluster as KubeObject, FINALIZER);
   }
 
   /** Removes the finalizer of a cluster that is being deleted. @returns when to look again; undefined: it is let go */

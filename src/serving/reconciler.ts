@@ -7,15 +7,15 @@ import {
   type ModelServingStatus,
 } from '../api/index.ts';
 import { assignmentSummary } from '../core/assignment.ts';
-import { holdingOf } from '../energy/index.ts';
+import { holdingOf, type Meter } from '../energy/index.ts';
 import { boardsPerNode, declaredAccelerators, energyFacts, regionOf, SERVINGS } from '../hub/index.ts';
-import { isConflict, isNotFound } from '../kube/errors.ts';
-import { addFinalizer, removeFinalizer } from '../kube/finalizers.ts';
+import { claim, removeFinalizer } from '../kube/finalizers.ts';
 import type { MemberPod } from '../regions/index.ts';
 import type { ReconcileResult } from '../runtime/controller.ts';
 import { stillAvoided } from '../workloads/avoid.ts';
 import { findCondition } from '../workloads/conditions.ts';
 import { dispatchRefused } from '../workloads/honour.ts';
+import { REMOVAL_RETRY_MS, UNREACHABLE_RETRY_MS } from '../workloads/settings.ts';
 import type { ServingBinder } from './binder.ts';
 import { checkedReplica } from './check.ts';
 import type { ServingDeps } from './deps.ts';
@@ -23,11 +23,8 @@ import { replicaObjects } from './desired.ts';
 import { type Evaluation, replicaKey } from './evaluate.ts';
 import { type ReplicaView, rollout } from './observe.ts';
 import { type Acted, Replicas } from './replicas.ts';
-import { deriveStatus, type Meter } from './status.ts';
+import { deriveStatus } from './status.ts';
 
-/** How soon to look again at a member that does not answer, and at objects being removed, in ms. */
-const UNREACHABLE_RETRY_MS = 5_000;
-const REMOVAL_RETRY_MS = 1_000;
 /** Usage is closed, and a Service looked at again, at least so often while anything is held, in ms. */
 const HELD_LOOK_MS = 300_000;
 
@@ -103,14 +100,8 @@ export class ServingReconciler {
 
   /** From first sight the object must not go before its member objects are gone. The watch brings the change back. */
   async #claim(serving: ModelServing): Promise<ReconcileResult> {
-    try {
-      await addFinalizer(this.#deps.client, SERVINGS, serving, FINALIZER);
-    } catch (error) {
-      // It changed or went meanwhile; what the watch brings decides.
-      if (isConflict(error)) return { requeueAfterMs: 20 };
-      if (!isNotFound(error)) throw error;
-    }
-    return undefined;
+    const claimed = await claim(this.#deps.client, SERVINGS, serving, FINALIZER);
+    return claimed ? undefined : { requeueAfterMs: 20 };
   }
 
   /** What differs between regions (node, resource name) cannot make a template invalid: any stands for all. */

@@ -1,5 +1,5 @@
 import { type HeldReplica, LABEL, type ModelServing } from '../api/index.ts';
-import { isUnreachable } from '../kube/errors.ts';
+import { isRefused, isUnreachable } from '../kube/errors.ts';
 import type { Member, MemberPod } from '../regions/index.ts';
 import { Stopwatches } from '../workloads/watches.ts';
 import type { ServingDeps } from './deps.ts';
@@ -106,8 +106,7 @@ export class Replicas {
       return taken ?? (placed ? undefined : await this.#replicas.create(member, serving, held));
     } catch (error) {
       if (isUnreachable(error)) throw error;
-      const { status = 0, message } = error as { status?: number; message: string };
-      if (status >= 400 && status < 500 && status !== 409 && status !== 429) return message;
+      if (isRefused(error)) return (error as Error).message;
       throw error;
     }
   }

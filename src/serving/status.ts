@@ -7,29 +7,16 @@ import {
   type PlacementStatus,
   type ServingPhase,
 } from '../api/index.ts';
-import { assignmentSummary, encodeAssignment } from '../core/assignment.ts';
+import { assignmentSummary } from '../core/assignment.ts';
 import type { Admit } from '../core/model.ts';
-import {
-  closeInterval,
-  co2Text,
-  costText,
-  type EnergyFacts,
-  estimate,
-  type Holding,
-  kWhText,
-} from '../energy/index.ts';
+import { closeInterval, co2Text, costText, estimate, kWhText, type Meter } from '../energy/index.ts';
+import { admissionOf } from '../workloads/admission.ts';
 import { avoidAfter } from '../workloads/avoid.ts';
 import { type ConditionValue, findCondition, isTrue, withConditions } from '../workloads/conditions.ts';
 import { iso, secondsBetween } from '../workloads/times.ts';
 import { servicePorts, servingSelector } from './desired.ts';
 import { type Evaluation, ordinalOf } from './evaluate.ts';
 import type { ReplicaView, Rollout } from './observe.ts';
-
-/** Energy and money of one held replica. */
-export interface Meter {
-  readonly facts: EnergyFacts;
-  readonly holding: Holding;
-}
 
 /** Everything a status follows from, beside the old status. */
 export interface Sight {
@@ -66,27 +53,12 @@ export function admittedStatus(
 ): ModelServingStatus {
   const now = iso(nowMs);
   const old = serving.status ?? {};
+  const generation = serving.metadata.generation ?? 1;
   let attempt = old.attempt ?? 0;
   const added = admits.map((admit): HeldReplica => {
     attempt += 1;
-    return {
-      replica: ordinalOf(admit.workload.key),
-      epoch,
-      attempt,
-      generation: serving.metadata.generation ?? 1,
-      shapeHash: evaluation.shapeHash,
-      cluster: admit.cluster,
-      accelerator: admit.accelerator,
-      resourceName: admit.resourceName,
-      gpusPerNode: admit.gpusPerNode,
-      cpuMilliPerNode: admit.workload.request.cpuMilli,
-      memoryMiPerNode: admit.workload.request.memoryMi,
-      queue: admit.workload.queue,
-      queueCharges: [...admit.queueCharges],
-      priority: admit.workload.priority,
-      assignment: encodeAssignment(admit.nodes),
-      admittedAt: now,
-    };
+    const of = { epoch, attempt, generation, shapeHash: evaluation.shapeHash, admittedAt: now };
+    return { replica: ordinalOf(admit.workload.key), ...admissionOf(admit, of) };
   });
   const admissions = [...(old.admissions ?? []), ...added].sort((a, b) => a.replica - b.replica);
   const last = admits.at(-1);
@@ -103,7 +75,6 @@ export function admittedStatus(
     replicas: admissions.length,
     ...(last === undefined ? {} : { placement: placementOf(admissions, last, now) }),
   };
-  const generation = serving.metadata.generation ?? 1;
   next.conditions = withConditions(next.conditions, [admittedCondition(serving, next, {})], generation, now);
   return { ...next, phase: phaseOf(serving, next) };
 }

@@ -2,13 +2,14 @@ import { CONDITION, END_REASON, LABEL, type ModelTraining } from '../api/index.t
 import { holdingOf } from '../energy/index.ts';
 import { boardsPerNode, energyFacts } from '../hub/index.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isNotFound, isUnreachable } from '../kube/errors.ts';
+import { isNotFound, isRefused, isUnreachable } from '../kube/errors.ts';
 import { JOBS } from '../kube/resource.ts';
 import type { Member, MemberJob, MemberPod } from '../regions/index.ts';
 import { type ConditionValue, isTrue } from '../workloads/conditions.ts';
 import { dispatchRefused } from '../workloads/honour.ts';
 import { deleteOwned, forceDeleteOnLostNodes, podsLeft } from '../workloads/member-objects.ts';
 import type { RunEnd } from '../workloads/run-end.ts';
+import { REMOVAL_RETRY_MS, UNREACHABLE_RETRY_MS } from '../workloads/settings.ts';
 import { iso } from '../workloads/times.ts';
 import type { Stopwatches } from '../workloads/watches.ts';
 import type { TrainingDeps } from './deps.ts';
@@ -18,10 +19,6 @@ import type { Evaluation } from './evaluate.ts';
 import { passedDeadline } from './lifecycle.ts';
 import { type AttemptView, viewAttempt } from './observe.ts';
 import type { Sight } from './status.ts';
-
-/** How soon to look again at a member that does not answer, and at objects being removed, in ms. */
-export const UNREACHABLE_RETRY_MS = 5_000;
-export const REMOVAL_RETRY_MS = 1_000;
 
 /** What became of an attempt in one look. */
 export interface AttemptResult {
@@ -159,8 +156,7 @@ export class Attempts {
       return { placed: true, gone: false };
     } catch (error) {
       if (isUnreachable(error)) throw error;
-      const { status = 0, message } = error as { status?: number; message: string };
-      if (status >= 400 && status < 500 && status !== 409 && status !== 429) return refused(message);
+      if (isRefused(error)) return refused((error as Error).message);
       throw error;
     }
   }

@@ -8,13 +8,14 @@ import {
   type TrainingPhase,
 } from '../api/index.ts';
 import { declaredAccelerators, TRAININGS, tenantOf } from '../hub/index.ts';
-import { isConflict, isNotFound } from '../kube/errors.ts';
-import { addFinalizer, removeFinalizer } from '../kube/finalizers.ts';
+import { isNotFound } from '../kube/errors.ts';
+import { claim, removeFinalizer } from '../kube/finalizers.ts';
 import type { ReconcileResult } from '../runtime/controller.ts';
 import { stillAvoided } from '../workloads/avoid.ts';
 import { type ConditionValue, findCondition } from '../workloads/conditions.ts';
+import { REMOVAL_RETRY_MS, UNREACHABLE_RETRY_MS } from '../workloads/settings.ts';
 import { Stopwatches } from '../workloads/watches.ts';
-import { type AttemptResult, Attempts, REMOVAL_RETRY_MS, UNREACHABLE_RETRY_MS } from './attempts.ts';
+import { type AttemptResult, Attempts } from './attempts.ts';
 import { overdueOf, type TrainingBinder } from './binder.ts';
 import { renderForCheck } from './check.ts';
 import type { TrainingDeps } from './deps.ts';
@@ -74,14 +75,8 @@ export class TrainingReconciler {
 
   /** From first sight the object must not go before its member objects are gone. The watch brings the change back. */
   async #claim(training: ModelTraining): Promise<ReconcileResult> {
-    try {
-      await addFinalizer(this.#deps.client, TRAININGS, training, FINALIZER);
-    } catch (error) {
-      // It changed or went meanwhile; what the watch brings decides.
-      if (isConflict(error)) return { requeueAfterMs: 20 };
-      if (!isNotFound(error)) throw error;
-    }
-    return undefined;
+    const claimed = await claim(this.#deps.client, TRAININGS, training, FINALIZER);
+    return claimed ? undefined : { requeueAfterMs: 20 };
   }
 
   /** Drops nodes from the avoid list that booted anew or whose time is over. */

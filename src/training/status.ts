@@ -7,17 +7,9 @@ import {
   PENDING_REASON,
   type PlacementStatus,
 } from '../api/index.ts';
-import { encodeAssignment } from '../core/assignment.ts';
 import type { Admit } from '../core/model.ts';
-import {
-  closeInterval,
-  co2Text,
-  costText,
-  type EnergyFacts,
-  estimate,
-  type Holding,
-  kWhText,
-} from '../energy/index.ts';
+import { closeInterval, co2Text, costText, estimate, kWhText, type Meter } from '../energy/index.ts';
+import { admissionOf } from '../workloads/admission.ts';
 import { avoidAfter } from '../workloads/avoid.ts';
 import { type ConditionValue, isTrue, withConditions } from '../workloads/conditions.ts';
 import type { RunEnd } from '../workloads/run-end.ts';
@@ -25,12 +17,6 @@ import { iso, secondsBetween } from '../workloads/times.ts';
 import type { Evaluation } from './evaluate.ts';
 import { afterEnd, appendAttempt, attemptRecord, keepsJob, withPhase } from './lifecycle.ts';
 import type { AttemptView } from './observe.ts';
-
-/** The energy of what is held, and whether it is time to write it. */
-export interface Meter {
-  readonly facts: EnergyFacts;
-  readonly holding: Holding;
-}
 
 /** Everything a status follows from, beside the old status. */
 export interface Sight {
@@ -73,23 +59,9 @@ export function admittedStatus(
   const now = iso(nowMs);
   const old = training.status ?? {};
   const attempt = (old.attempt ?? 0) + 1;
-  const admission: Admission = {
-    epoch,
-    attempt,
-    generation: training.metadata.generation ?? 1,
-    shapeHash: evaluation.shapeHash,
-    cluster: admit.cluster,
-    accelerator: admit.accelerator,
-    resourceName: admit.resourceName,
-    gpusPerNode: admit.gpusPerNode,
-    cpuMilliPerNode: admit.workload.request.cpuMilli,
-    memoryMiPerNode: admit.workload.request.memoryMi,
-    queue: admit.workload.queue,
-    queueCharges: [...admit.queueCharges],
-    priority: admit.workload.priority,
-    assignment: encodeAssignment(admit.nodes),
-    admittedAt: now,
-  };
+  const generation = training.metadata.generation ?? 1;
+  const { shapeHash } = evaluation;
+  const admission = admissionOf(admit, { epoch, attempt, generation, shapeHash, admittedAt: now });
   const placement = placementOf(admit, now);
   const { nextAttemptTime: _past, nomination: _taken, previousAssignment: _used, ...rest } = old;
   const next: ModelTrainingStatus = {

@@ -1,3 +1,7 @@
+/** How soon to look again at a member that does not answer, and at objects being removed, in ms. */
+export const UNREACHABLE_RETRY_MS = 5_000;
+export const REMOVAL_RETRY_MS = 1_000;
+
 /** How runs in members are judged. */
 export interface RunSettings {
   /** A pod free to be scheduled but not bound for so long ends the run as BindConflict. */

@@ -1,0 +1,23 @@
+import type { Admission } from '../api/index.ts';
+import { encodeAssignment } from '../core/assignment.ts';
+import type { Admit } from '../core/model.ts';
+
+/** A decision as status keeps it: complete, so that it is the only truth after a restart. */
+export function admissionOf(
+  admit: Admit,
+  of: Pick<Admission, 'epoch' | 'attempt' | 'generation' | 'shapeHash' | 'admittedAt'>,
+): Admission {
+  return {
+    ...of,
+    cluster: admit.cluster,
+    accelerator: admit.accelerator,
+    resourceName: admit.resourceName,
+    gpusPerNode: admit.gpusPerNode,
+    cpuMilliPerNode: admit.workload.request.cpuMilli,
+    memoryMiPerNode: admit.workload.request.memoryMi,
+    queue: admit.workload.queue,
+    queueCharges: [...admit.queueCharges],
+    priority: admit.workload.priority,
+    assignment: encodeAssignment(admit.nodes),
+  };
+}
