@@ -101,6 +101,7 @@ async function remove(name: string): Promise<void> {
 describe('a ModelServing on real clusters', () => {
   it('runs one Deployment a replica, each on its node, near its users, behind one Service', async () => {
     await applyAll(hub, [serving('chat', { replicas: 2 })]);
+    await centre.kubectl(['-n', 'team', 'wait', 'msv/chat', '--for=condition=Ready', '--timeout=60s'], 'hub');
     const ready = await until('chat', 'Ready', isReady);
     expect(ready.status).toMatchObject({
       phase: 'Ready',

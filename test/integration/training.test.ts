@@ -108,6 +108,7 @@ describe('a ModelTraining on real clusters', () => {
     });
     const service = await west.get<KubeObject>(SERVICES, { namespace: 'team', name: 'gang-1' });
     expect(service.metadata.ownerReferences?.[0]?.kind).toBe('Job');
+    await centre.kubectl(['-n', 'team', 'wait', 'mt/gang', '--for=condition=Complete', '--timeout=60s'], 'hub');
     const done = await until('gang', 'Complete', phase('Succeeded'));
     expect(conditionOf(done, 'Complete')?.status).toBe('True');
     expect(done.status?.admission).toBeUndefined();
