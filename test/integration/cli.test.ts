@@ -143,7 +143,9 @@ describe('kubectl aidc why', () => {
     const story = await json<Story>('why', 'second', '-n', 'team');
     expect(story).toMatchObject({ kind: 'ModelTraining', phase: 'Queued', reason: 'QuotaExceeded' });
     expect(story.message).toContain('needs 8 x H100');
-    expect(story.queue).toEqual({ name: 'small', position: 1, pending: 1 });
+    // The queue's list is written beside the training's status, at its own pace.
+    const place = async () => (await json<Story>('why', 'second', '-n', 'team')).queue;
+    await expect.poll(place, PATIENT).toEqual({ name: 'small', position: 1, pending: 1 });
     const events = async () => (await json<Story>('why', 'second', '-n', 'team')).events.map(({ reason }) => reason);
     await expect.poll(events, PATIENT).toContain('Queued');
     const text = await said('why', 'training/second', '-n', 'team');
