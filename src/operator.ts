@@ -122,6 +122,7 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
       bindTimeoutMs: config.bindTimeoutSeconds * 1000,
       nodeLostMs: config.nodeLostSeconds * 1000,
       avoidMs: config.avoidSeconds * 1000,
+      skewBoundMs: config.skewBoundSeconds * 1000,
       rehearse: config.rehearse,
     },
   };

@@ -67,6 +67,8 @@ export const END_REASON = {
   NodeLost: 'NodeLost',
   PodLost: 'PodLost',
   JobLost: 'JobLost',
+  /** Its region did not answer for longer than placement.regionLostSeconds. */
+  RegionLost: 'RegionLost',
   Suspended: 'Suspended',
   DeadlineExceeded: 'DeadlineExceeded',
   PreRunningDeadlineExceeded: 'PreRunningDeadlineExceeded',

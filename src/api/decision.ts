@@ -39,7 +39,12 @@ const admissionShape = {
   admittedAt: time('When it was decided.'),
 };
 export const admission = z
-  .object(admissionShape)
+  .object({
+    ...admissionShape,
+    relocateAfterSeconds: int(
+      'The attempt ends itself after so many seconds without word from the hub (placement.onRegionLost Relocate). Absent: it runs on.',
+    ).optional(),
+  })
   .meta({ description: 'Binding decision of the scheduler; the truth after a restart.' });
 export type Admission = z.output<typeof admission>;
 

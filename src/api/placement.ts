@@ -114,6 +114,15 @@ const shape = {
     .default('Balanced')
     .meta({ description: 'Preset of weights for choosing among regions where it fits. Default Balanced.' }),
   topology,
+  onRegionLost: z.enum(['Wait', 'Relocate']).default('Wait').meta({
+    description:
+      'What follows when the region it runs in does not answer. Wait: the run goes on there, and nothing is placed anew. Relocate: it is placed elsewhere once the old run is sure to be over. A training keeps what held at its admission until its next attempt; a quote does not use it. Default Wait.',
+  }),
+  regionLostSeconds: int(
+    'With onRegionLost Relocate: seconds without an answer after which the region is given up. A training ends itself there after so long without word from the hub, so an outage of the hub that is longer ends its attempt too. Default 900.',
+    30,
+    86_400,
+  ).default(900),
 };
 
 /** Where a training may and should run. */

@@ -44,6 +44,7 @@ export const END_ADVICE: Readonly<Record<EndReason, string>> = {
   NodeLost: 'Nothing: the node is avoided until it has booted anew, and the next attempt goes elsewhere.',
   PodLost: 'See who removed the pod in the region; the next attempt follows.',
   JobLost: 'See who removed the Job in the region; the next attempt follows.',
+  RegionLost: 'Nothing: the region did not answer for placement.regionLostSeconds; the next attempt goes elsewhere.',
   Suspended: 'Resume it: kubectl aidc resume.',
   Preempted: 'Nothing: it made room for work that its queue puts first, and queues again with its old age.',
   DeadlineExceeded: 'Make a new one with a longer spec.activeDeadlineSeconds; checkpoints of this one remain.',

@@ -22,6 +22,9 @@ const settings = z.object({
   bindTimeoutSeconds: seconds(60).describe('A pod not bound for so long ends its attempt as BindConflict.'),
   nodeLostSeconds: seconds(300).describe('A node not ready for so long is lost.'),
   avoidSeconds: seconds(600).describe('A node that refused a pod is avoided for so long.'),
+  skewBoundSeconds: seconds(60).describe(
+    'How far clocks of hub and members may drift apart while a region does not answer; it is given up so much later.',
+  ),
   createNamespaces: yesNo.describe('Create a workload’s namespace in the member where it is missing.'),
   allowKubeconfigExec: yesNo.describe('Allow commands and file paths in member kubeconfigs.'),
   rehearse: yesNo.describe('Decide and reserve, but create nothing in the members.'),

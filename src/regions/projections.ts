@@ -72,7 +72,9 @@ export interface RawPod extends RawObject {
   };
 }
 export interface RawJob extends RawObject {
+  readonly spec?: { readonly activeDeadlineSeconds?: number };
   readonly status?: {
+    readonly startTime?: string;
     readonly active?: number;
     readonly ready?: number;
     readonly succeeded?: number;
@@ -148,7 +150,7 @@ export function projectForeignPod(raw: RawPod, bad: BadQuantity = ignore): Forei
 }
 
 export function projectJob(raw: RawJob): MemberJob {
-  const { status } = raw;
+  const { status, spec } = raw;
   const failed = condition(status?.conditions, 'Failed');
   return {
     metadata: meta(raw.metadata, allAnnotations),
@@ -157,6 +159,8 @@ export function projectJob(raw: RawJob): MemberJob {
     succeeded: status?.succeeded ?? 0,
     failed: status?.failed ?? 0,
     complete: condition(status?.conditions, 'Complete')?.status === 'True',
+    ...(status?.startTime === undefined ? {} : { startTime: status.startTime }),
+    ...(spec?.activeDeadlineSeconds === undefined ? {} : { activeDeadlineSeconds: spec.activeDeadlineSeconds }),
     ...(failed?.status === 'True' ? { failure: { reason: failed.reason ?? '', message: failed.message ?? '' } } : {}),
   };
 }

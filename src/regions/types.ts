@@ -77,6 +77,9 @@ export interface MemberJob {
   readonly failed: number;
   /** Condition Complete is True. */
   readonly complete: boolean;
+  /** By the member's clock; undefined: its controller has not seen it yet. */
+  readonly startTime?: string;
+  readonly activeDeadlineSeconds?: number;
   /** Condition Failed is True. */
   readonly failure?: { readonly reason: string; readonly message: string };
 }

@@ -1,4 +1,4 @@
-import { type HeldReplica, LABEL, type ModelServing } from '../api/index.ts';
+import { END_REASON, type HeldReplica, LABEL, type ModelServing } from '../api/index.ts';
 import { isRefused, isUnreachable } from '../kube/errors.ts';
 import type { Member, MemberPod } from '../regions/index.ts';
 import { Stopwatches } from '../workloads/watches.ts';
@@ -56,12 +56,12 @@ export class Replicas {
     makes: (held: HeldReplica) => boolean,
   ): Promise<Acted> {
     const gone = new Set<number>();
-    const unreachable = new Map<string, string>();
+    const lost = new Map<string, string>();
     let refused: string | undefined;
     const one = async (held: HeldReplica): Promise<void> => {
       const member = this.member(held.cluster);
       if (member === 'deleted') gone.add(held.replica);
-      else if (typeof member === 'string') unreachable.set(held.cluster, member);
+      else if (typeof member === 'string') lost.set(held.cluster, member);
       else if (held.ending !== undefined) {
         if (await this.#replicas.remove(member, serving, held.attempt)) gone.add(held.replica);
       } else if (makes(held)) {
@@ -73,16 +73,43 @@ export class Replicas {
         await one(held);
       } catch (error) {
         if (!isUnreachable(error)) throw error;
-        unreachable.set(held.cluster, (error as Error).message);
+        lost.set(held.cluster, (error as Error).message);
       }
     };
     const held = serving.status?.admissions ?? [];
     await Promise.all(held.map(guarded));
+    const { gaveUp, waits } = await this.#outOfReach(serving, held, lost);
+    for (const { replica } of gaveUp) gone.add(replica);
     await this.#dropServices(
       serving,
       held.filter(({ replica }) => !gone.has(replica)),
     );
-    return { gone, unreachable, refused };
+    return { gone, unreachable: waits, refused };
+  }
+
+  /** Members that do not answer: their replicas wait, or give way to new ones elsewhere (placement.onRegionLost). */
+  async #outOfReach(serving: ModelServing, held: readonly HeldReplica[], lost: ReadonlyMap<string, string>) {
+    const { uid = '', namespace = '', name } = serving.metadata;
+    const { onRegionLost, regionLostSeconds } = serving.spec.placement;
+    const gaveUp: HeldReplica[] = [];
+    const waits = new Map<string, string>();
+    for (const cluster of new Set(held.map((entry) => entry.cluster))) {
+      const why = lost.get(cluster);
+      const silentMs = this.#watches.elapsed(`${uid}/lost/${cluster}`, why !== undefined);
+      if (why === undefined) continue;
+      if (onRegionLost === 'Wait' || silentMs < regionLostSeconds * 1000) {
+        waits.set(cluster, why);
+        continue;
+      }
+      const there = held.filter((entry) => entry.cluster === cluster);
+      // What the region still shows of them is removed when it is back.
+      const attempt = Math.max(...there.map((entry) => entry.attempt));
+      await this.#deps.tombstones.bury({ uid, cluster, attempt, kind: 'ModelServing', namespace, name });
+      const message = `${cluster} has not answered for ${regionLostSeconds} s: its ${there.length} replicas are placed anew. ${why}`;
+      this.#deps.events.event(serving, 'Warning', END_REASON.RegionLost, message.slice(0, 1000));
+      gaveUp.push(...there);
+    }
+    return { gaveUp, waits };
   }
 
   /** @returns the member; 'deleted': its RegionalCluster is gone, and so is what ran there; else why it cannot be asked */

@@ -4,16 +4,17 @@ import { boardsPerNode, energyFacts } from '../hub/index.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound, isRefused, isUnreachable } from '../kube/errors.ts';
 import { JOBS } from '../kube/resource.ts';
-import type { Member, MemberJob, MemberPod } from '../regions/index.ts';
+import { type Member, type MemberJob, type MemberPod, runKey } from '../regions/index.ts';
 import { type ConditionValue, isTrue } from '../workloads/conditions.ts';
 import { dispatchRefused } from '../workloads/honour.ts';
 import { deleteOwned, forceDeleteOnLostNodes, podsLeft } from '../workloads/member-objects.ts';
+import { DeadManSwitches, renewalLookMs, renewedDeadline } from '../workloads/relocation.ts';
 import type { RunEnd } from '../workloads/run-end.ts';
 import { REMOVAL_RETRY_MS, UNREACHABLE_RETRY_MS } from '../workloads/settings.ts';
 import { iso } from '../workloads/times.ts';
-import type { Stopwatches } from '../workloads/watches.ts';
+import { Stopwatches } from '../workloads/watches.ts';
 import type { TrainingDeps } from './deps.ts';
-import { jobName, type RunPlace } from './desired.ts';
+import { graceSeconds, jobName, type RunPlace } from './desired.ts';
 import { bindPods, createAttempt } from './dispatch.ts';
 import type { Evaluation } from './evaluate.ts';
 import { passedDeadline } from './lifecycle.ts';
@@ -37,10 +38,18 @@ export interface AttemptResult {
 export class Attempts {
   readonly #deps: TrainingDeps;
   readonly #watches: Stopwatches;
+  readonly #switches: DeadManSwitches;
 
-  constructor(deps: TrainingDeps, watches: Stopwatches) {
+  constructor(deps: TrainingDeps) {
     this.#deps = deps;
-    this.#watches = watches;
+    this.#watches = new Stopwatches(deps.clock);
+    this.#switches = new DeadManSwitches(deps.clock);
+  }
+
+  /** The training is gone. */
+  forget(uid: string): void {
+    this.#watches.forget(uid);
+    this.#switches.forget(uid);
   }
 
   /** Acts on the present attempt, from an admission that was seen in the watch, and says what became of it. */
@@ -59,7 +68,8 @@ export class Attempts {
     }
     const meter = this.#meter(training, member);
     if (!member.reachable() || !member.synced) {
-      return { ...waitFor(member.unusable()?.message ?? `${member.name} is not synchronised`), meter };
+      const why = member.unusable()?.message ?? `${member.name} is not synchronised`;
+      return { ...(await this.#outOfReach(training, why)), meter };
     }
     try {
       const result =
@@ -68,9 +78,43 @@ export class Attempts {
           : await this.#remove(training, member);
       return { ...result, meter };
     } catch (error) {
-      if (isUnreachable(error)) return { ...waitFor((error as Error).message), meter };
+      if (isUnreachable(error)) return { ...(await this.#outOfReach(training, (error as Error).message)), meter };
       throw error;
     }
+  }
+
+  /** The member does not answer: waits for it, or gives the attempt up when it is sure to be over there. */
+  async #outOfReach(training: ModelTraining, why: string): Promise<AttemptResult> {
+    const { admission, ending } = training.status ?? {};
+    if (admission?.relocateAfterSeconds === undefined) return waitFor(why);
+    const { uid = '', namespace = '', name } = training.metadata;
+    const { cluster, attempt, relocateAfterSeconds } = admission;
+    const spanMs = (relocateAfterSeconds + graceSeconds(training)) * 1000 + this.#deps.settings.skewBoundMs;
+    const { over, until, leftMs } = this.#switches.silence(runKey(uid, attempt), spanMs);
+    if (!over) {
+      const wait = waitFor(`${why}; the attempt is given up if that is still so at ${until}`);
+      return { ...wait, requeueAfterMs: Math.min(UNREACHABLE_RETRY_MS, leftMs + 50) };
+    }
+    // What the region still shows of it is removed when it is back.
+    await this.#deps.tombstones.bury({ uid, cluster, attempt, kind: 'ModelTraining', namespace, name });
+    const message = `${cluster} did not answer until ${until}, by when the attempt has ended itself there: ${why}`;
+    this.#deps.events.event(training, 'Warning', END_REASON.RegionLost, message.slice(0, 1000));
+    const end = { reason: END_REASON.RegionLost, message, avoid: [] };
+    return { placed: true, gone: true, ...(ending === undefined ? { end } : {}) };
+  }
+
+  /** Lets the Job live on, where it would end without word from us. @returns when to look at it again, in ms */
+  async #renew(training: ModelTraining, member: Member, job: MemberJob): Promise<number | undefined> {
+    const { admission } = training.status ?? {};
+    if (admission?.relocateAfterSeconds === undefined) return undefined;
+    const memberNowMs = this.#deps.clock.now() + (member.client.clockSkewMs ?? 0);
+    const activeDeadlineSeconds = renewedDeadline(job, admission.relocateAfterSeconds, memberNowMs);
+    if (activeDeadlineSeconds !== undefined) {
+      const { namespace = '', name } = job.metadata;
+      this.#switches.renewing(runKey(training.metadata.uid ?? '', admission.attempt));
+      await member.client.mergePatch(JOBS, { namespace, name, body: { spec: { activeDeadlineSeconds } } });
+    }
+    return renewalLookMs(admission.relocateAfterSeconds);
   }
 
   #meter(training: ModelTraining, member: Member) {
@@ -99,13 +143,14 @@ export class Attempts {
       .filter((pod) => pod.metadata.labels[LABEL.attempt] === String(admission.attempt));
     const view = this.#view(training, member, job, pods);
     if (view.bind.length > 0) await bindPods(member.client, view.bind);
+    const renewMs = view.end === undefined ? await this.#renew(training, member, job) : undefined;
     return {
       placed: true,
       gone: false,
       view,
       end: view.end,
       job: { name, ready: job.ready, succeeded: job.succeeded, failed: job.failed, active: job.active },
-      requeueAfterMs: this.#nextLook(member, pods, spec.trainer.numNodes, view),
+      requeueAfterMs: sooner(this.#nextLook(member, pods, spec.trainer.numNodes, view), renewMs),
     };
   }
 
@@ -150,6 +195,7 @@ export class Attempts {
       const message = `namespace ${metadata.namespace} does not exist in ${member.name}`;
       return { placed: false, gone: false, end: { reason: END_REASON.SpecChanged, message, avoid: [] } };
     }
+    this.#switches.renewing(runKey(metadata.uid ?? '', admission.attempt));
     try {
       const made = await createAttempt(member.client, training, admission, this.#place(training, member));
       if (made.result === 'taken') return refused(made.message);
@@ -232,6 +278,9 @@ export class Attempts {
     return gone.every((well) => well) && (await podsLeft(member.client, namespace, uid)) === 0;
   }
 }
+
+const sooner = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 
 const waitFor = (unreachable: string): AttemptResult => ({
   placed: false,

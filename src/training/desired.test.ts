@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { anAdmission, aTraining } from '../../test/support/builders.ts';
-import { memberJob } from './desired.ts';
+import { graceSeconds, memberJob } from './desired.ts';
 
 interface Job {
   spec: { template: { spec: { containers: { env: { name: string; value?: string }[] }[] } } };
@@ -11,6 +11,25 @@ const env = (training = aTraining(), attempt = 1): Record<string, string | undef
   const job = memberJob(training, anAdmission({ attempt }), PLACE) as Job;
   return Object.fromEntries((job.spec.template.spec.containers[0]?.env ?? []).map(({ name, value }) => [name, value]));
 };
+
+describe('the Job of an attempt', () => {
+  it('ends itself without word from the hub where it may be placed elsewhere then, and only there', () => {
+    const seconds = (admission = anAdmission()) =>
+      (memberJob(aTraining(), admission, PLACE) as { spec: { activeDeadlineSeconds?: number } }).spec
+        .activeDeadlineSeconds;
+    expect(seconds()).toBeUndefined();
+    expect(seconds(anAdmission({ relocateAfterSeconds: 600 }))).toBe(600);
+  });
+
+  it('gives pods the grace that the hub waits for', () => {
+    expect(graceSeconds(aTraining())).toBe(30);
+    const template = { podTemplate: { spec: { terminationGracePeriodSeconds: 5 } } };
+    const trainer = { image: 'train:1', numNodes: 2, ...template };
+    expect(graceSeconds(aTraining({ spec: { trainer } }))).toBe(5);
+    const checkpoint = { uri: 's3://ckpt', graceSeconds: 120 };
+    expect(graceSeconds(aTraining({ spec: { trainer, checkpoint } }))).toBe(120);
+  });
+});
 
 describe('what a run is told', () => {
   it('where its data are, by the name of the Dataset', () => {

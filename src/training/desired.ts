@@ -32,8 +32,8 @@ export function runIdentity(training: ModelTraining, admission: Admission, hubId
 }
 
 /**
- * The Indexed Job of one attempt. It is created once and never changed: a failed pod ends the attempt
- * (backoffLimit 0), the hub decides what comes next. A gang's pods are born gated and get their nodes later;
+ * The Indexed Job of one attempt. It is created once and never changed (but for the renewal of a deadline that makes
+ * it end where the hub is out of reach): a failed pod ends the attempt (backoffLimit 0), the hub decides what comes next. A gang's pods are born gated and get their nodes later;
  * a single pod has its node in the template.
  */
 export function memberJob(training: ModelTraining, admission: Admission, place: RunPlace): object {
@@ -62,10 +62,22 @@ export function memberJob(training: ModelTraining, admission: Admission, place: 
       completions: trainer.numNodes,
       parallelism: trainer.numNodes,
       backoffLimit: 0,
+      ...(admission.relocateAfterSeconds === undefined
+        ? {}
+        : { activeDeadlineSeconds: admission.relocateAfterSeconds }),
       podReplacementPolicy: 'Failed',
       template: pod,
     },
   };
+}
+
+const KUBERNETES_GRACE_SECONDS = 30;
+
+/** How long a pod may take to end after SIGTERM. */
+export function graceSeconds({ spec }: ModelTraining): number {
+  const template = spec.trainer.podTemplate as PodTemplate | undefined;
+  const own = template?.spec?.terminationGracePeriodSeconds;
+  return spec.checkpoint?.graceSeconds ?? (typeof own === 'number' ? own : KUBERNETES_GRACE_SECONDS);
 }
 
 /** Headless Service that gives the gang's pods their names; it goes when its Job goes. */

@@ -22,6 +22,7 @@ export function budgetOf(reason: EndReason): RestartBudget | 'none' {
     case END_REASON.NodeLost:
     case END_REASON.PodLost:
     case END_REASON.JobLost:
+    case END_REASON.RegionLost:
       return 'infra';
     case END_REASON.Preempted:
       return 'preemption';

@@ -75,6 +75,18 @@ describe('viewAttempt', () => {
     expect(view.end?.reason).toBe('Succeeded');
   });
 
+  it('takes a deadline that the hub did not renew for the loss of the region, and no other', () => {
+    const over = job({
+      failure: { reason: 'DeadlineExceeded', message: 'Job was active longer than specified deadline' },
+    });
+    const admission = anAdmission({ relocateAfterSeconds: 900 });
+    expect(viewAttempt(sight({ job: over, admission, members: [] })).end).toMatchObject({
+      reason: 'RegionLost',
+      message: 'the hub did not reach the region for 900 s, so the attempt ended itself there',
+    });
+    expect(viewAttempt(sight({ job: over, members: [] })).end?.reason).toBe('PodLost');
+  });
+
   it('blames the program for its exit code, not the peers that were killed because of it', () => {
     const killed = pod(0, {
       phase: 'Failed',

@@ -1,4 +1,4 @@
-import { END_REASON } from '../api/index.ts';
+import { type Admission, END_REASON } from '../api/index.ts';
 import { decodeAssignment } from '../core/assignment.ts';
 import type { MemberJob, MemberPod } from '../regions/index.ts';
 import { notScheduled, onLostNode, type RunEnd, type RunSight, refusedByKubelet } from '../workloads/run-end.ts';
@@ -15,6 +15,7 @@ export interface AttemptView {
 }
 
 export interface AttemptSight extends RunSight {
+  readonly admission: Pick<Admission, 'assignment' | 'relocateAfterSeconds'>;
   readonly job: MemberJob | undefined;
 }
 
@@ -54,6 +55,14 @@ function attemptEnd(sight: AttemptSight, active: readonly MemberPod[]): RunEnd |
 }
 
 function failedPod(sight: AttemptSight): RunEnd | undefined {
+  const { relocateAfterSeconds } = sight.admission;
+  if (sight.job?.failure?.reason === 'DeadlineExceeded' && relocateAfterSeconds !== undefined) {
+    return {
+      reason: END_REASON.RegionLost,
+      message: `the hub did not reach the region for ${relocateAfterSeconds} s, so the attempt ended itself there`,
+      avoid: [],
+    };
+  }
   const failed = sight.members.filter((pod) => pod.phase === 'Failed');
   if (failed.length === 0 && sight.job?.failure === undefined) return undefined;
   // A program's own exit comes first: the other pods of the gang are killed because of it.

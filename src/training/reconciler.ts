@@ -14,7 +14,6 @@ import type { ReconcileResult } from '../runtime/controller.ts';
 import { stillAvoided } from '../workloads/avoid.ts';
 import { type ConditionValue, findCondition } from '../workloads/conditions.ts';
 import { REMOVAL_RETRY_MS, UNREACHABLE_RETRY_MS } from '../workloads/settings.ts';
-import { Stopwatches } from '../workloads/watches.ts';
 import { type AttemptResult, Attempts } from './attempts.ts';
 import { overdueOf, type TrainingBinder } from './binder.ts';
 import { renderForCheck } from './check.ts';
@@ -27,14 +26,12 @@ import { deriveStatus, type Sight } from './status.ts';
 export class TrainingReconciler {
   readonly #deps: TrainingDeps;
   readonly #binder: TrainingBinder;
-  readonly #watches: Stopwatches;
   readonly #attempts: Attempts;
 
   constructor(deps: TrainingDeps, binder: TrainingBinder) {
     this.#deps = deps;
     this.#binder = binder;
-    this.#watches = new Stopwatches(deps.clock);
-    this.#attempts = new Attempts(deps, this.#watches);
+    this.#attempts = new Attempts(deps);
   }
 
   async reconcile(key: string): Promise<ReconcileResult> {
@@ -125,7 +122,7 @@ export class TrainingReconciler {
     const cluster = status?.admission?.cluster ?? status?.placement?.cluster;
     const release = async (): Promise<void> => {
       await removeFinalizer(this.#deps.client, TRAININGS, training, FINALIZER);
-      this.#watches.forget(metadata.uid ?? '');
+      this.#attempts.forget(metadata.uid ?? '');
     };
     if (cluster === undefined || this.#deps.hub.clusters.get(cluster) === undefined) return void (await release());
     const member = this.#deps.members.get(cluster);

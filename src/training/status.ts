@@ -61,7 +61,11 @@ export function admittedStatus(
   const attempt = (old.attempt ?? 0) + 1;
   const generation = training.metadata.generation ?? 1;
   const { shapeHash } = evaluation;
-  const admission = admissionOf(admit, { epoch, attempt, generation, shapeHash, admittedAt: now });
+  const { onRegionLost, regionLostSeconds } = training.spec.placement;
+  const admission: Admission = {
+    ...admissionOf(admit, { epoch, attempt, generation, shapeHash, admittedAt: now }),
+    ...(onRegionLost === 'Relocate' ? { relocateAfterSeconds: regionLostSeconds } : {}),
+  };
   const placement = placementOf(admit, now);
   const { nextAttemptTime: _past, nomination: _taken, previousAssignment: _used, ...rest } = old;
   const next: ModelTrainingStatus = {

@@ -10,6 +10,8 @@ export interface RunSettings {
   readonly nodeLostMs: number;
   /** A node that refused a pod is avoided for so long. */
   readonly avoidMs: number;
+  /** How far the clocks of hub and members may drift apart while a region does not answer. */
+  readonly skewBoundMs: number;
   /** Decide only: admissions are written, member objects are not made. */
   readonly rehearse: boolean;
 }

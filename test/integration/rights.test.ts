@@ -41,6 +41,8 @@ const FOR_FAULTS: readonly string[] = [
   // An Event that is told again after ten minutes.
   'patch events.events.k8s.io',
 ];
+/** In a member: the renewal of a run that ends itself where the hub is out of reach, after minutes. */
+const FOR_RENEWALS: readonly string[] = ['patch jobs.batch'];
 let shell: Shell;
 const operators: OperatorProcess[] = [];
 const clients: KubeClient[] = [];
@@ -255,7 +257,7 @@ describe('a hub and a region, as documented', () => {
     const there = rightsOf(await installed(centre.region('guian')), 'aidc-operator-member');
     expect(onHub.map(inWords)).toEqual(expect.arrayContaining([...FOR_FAULTS]));
     expect(unused(onHub, asked).filter((right) => !FOR_FAULTS.includes(right))).toEqual([]);
-    expect(unused(there, askedThere)).toEqual([]);
+    expect(unused(there, askedThere)).toEqual(FOR_RENEWALS);
   });
 
   it('would have told of a right too many, and of one too few', async () => {
