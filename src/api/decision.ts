@@ -61,6 +61,7 @@ export const candidate = z.object({
   costMicrosPerHour: int('Money an hour in millionths: accelerators and electricity.'),
   watts: int('Facility power in watts: boards and node overhead, times PUE.'),
   carbonGramsPerHour: int('CO2 an hour in grams.'),
+  waitSeconds: int('Seconds until its pods were expected to run there, by the latest starts.').optional(),
   latencyMs: int('Mean network latency from the users in milliseconds.').optional(),
 });
 export type Candidate = z.output<typeof candidate>;

@@ -136,6 +136,8 @@ export interface ClusterView {
   readonly gramsPerKWh: number;
   readonly nodeOverheadWatts: number;
   readonly userLatency: Readonly<Record<string, number>>;
+  /** From an admission there to running pods, as it took lately. Default 0. */
+  readonly startSeconds?: number;
   readonly nodes: NodeTable;
 }
 

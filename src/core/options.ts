@@ -120,7 +120,7 @@ function fittingOf(option: Option, fit: GangFit, workload: Workload, room: Room)
     accelerator: option.entry?.type ?? '',
     currency: cluster.currency,
     rates: ratesAtPrice(wouldHold(option, fit, workload), room.price(cluster)),
-    waitMs: 0,
+    waitMs: (cluster.startSeconds ?? 0) * 1000,
     strandedBoards: fit.strandedBoards,
     latencyMs: option.latencyMs,
   };

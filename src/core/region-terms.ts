@@ -9,7 +9,7 @@ export interface CandidateFacts {
   readonly accelerator: string;
   readonly currency: string;
   readonly rates: Rates;
-  /** Until it could start, in ms; 0: now. */
+  /** Until its pods are expected to run, in ms. */
   readonly waitMs: number;
   readonly strandedBoards: number;
   readonly latencyMs: number | undefined;

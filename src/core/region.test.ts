@@ -78,6 +78,19 @@ const facts = (
 const winner = (over: Partial<RegionPolicy>, ...list: CandidateFacts[]) => rank(policy(over), list)[0]?.facts.cluster;
 
 describe('the choice', () => {
+  it('goes by the wait in full only when that is long', () => {
+    const near = facts('near', { waitMs: 5_000, cost: 110 });
+    const far = facts('far', { waitMs: 35_000 });
+    const early: Partial<RegionPolicy> = { policy: 'EarliestStart' };
+    expect(winner({}, near, far)).toBe('far');
+    expect(winner(early, { ...near, rates: far.rates }, far)).toBe('near');
+    expect(winner(early, near, { ...far, waitMs: 900_000 })).toBe('near');
+    expect(winner({ ...early, weights: { wait: 0 } }, near, { ...far, waitMs: 900_000 })).toBe('far');
+    const [first, second] = rank(policy(early), [near, { ...far, waitMs: 305_000 }]);
+    expect(first?.parts.wait).toBeCloseTo((100 * 70) / 85);
+    expect(second?.parts.wait).toBeCloseTo((50 * 70) / 85);
+  });
+
   it('weighs by preset, with latency where users are named, and explicit weights replace', () => {
     expect(weightsOf(policy())).toEqual({ cost: 25, energy: 15, carbon: 10, wait: 25, latency: 0, fragmentation: 10 });
     const clientRegions = [{ region: 'a', sharePercent: 100 }];

@@ -2,7 +2,8 @@
  * Choice among the places where a gang fits.
  *
  * Each term is brought to 0..100 over the candidates (the best has 100, the worst 0, equal ones 100) and the score is
- * the mean by weight. A term that is not known or not comparable (several currencies) counts 100 for all.
+ * the mean by weight. A term that is not known or not comparable (several currencies) counts 100 for all. Waits count in
+ * full only from ten minutes apart: a second sooner is no reason to pay more.
  * Equal scores: placement.regions.preferred in its order, then by name.
  */
 import type { Candidate, Decision, Filtered, PlacementPolicy } from '../api/index.ts';
@@ -60,6 +61,8 @@ function ranked<T extends CandidateFacts>(facts: T, parts: Weights, sum: number)
   return { facts, parts, scorePermille: Math.floor(score * 10 + 0.5) };
 }
 
+const FULL_WAIT_MS = 600_000;
+
 /** 0..100 for each candidate, 100 for the best. */
 function normalised(term: Term, candidates: readonly CandidateFacts[]): number[] {
   const values = candidates.map((facts) => measure(term, facts));
@@ -67,8 +70,8 @@ function normalised(term: Term, candidates: readonly CandidateFacts[]): number[]
   if (mixed || values.includes(undefined)) return values.map(() => 100);
   const known = values as number[];
   const best = Math.min(...known);
-  const worst = Math.max(...known);
-  return known.map((value) => (worst > best ? (100 * (worst - value)) / (worst - best) : 100));
+  const span = Math.max(Math.max(...known) - best, term === 'wait' ? FULL_WAIT_MS : 0);
+  return known.map((value) => (span > 0 ? 100 - (100 * (value - best)) / span : 100));
 }
 
 function compare(preferred: readonly string[], a: Ranked, b: Ranked): number {
@@ -109,6 +112,7 @@ function candidateOf({ facts, scorePermille }: Ranked): Candidate {
     costMicrosPerHour: facts.rates.costMicrosPerHour,
     watts: facts.rates.watts,
     carbonGramsPerHour: facts.rates.carbonGramsPerHour,
+    waitSeconds: Math.round(facts.waitMs / 1000),
     ...(facts.latencyMs === undefined ? {} : { latencyMs: facts.latencyMs }),
   };
 }

@@ -12,6 +12,7 @@ import { Estimates } from './estimates.ts';
 import { schedulerMetrics } from './metrics.ts';
 import { Nominations } from './nominations.ts';
 import { queueView } from './queue-view.ts';
+import { StartTimes } from './start-times.ts';
 import type { Binder, Holder, Observation } from './types.ts';
 
 export interface SchedulerOptions {
@@ -59,6 +60,7 @@ export class Scheduler {
   readonly #nominations = new Nominations();
   readonly #drain = new QuotaDrain();
   readonly #estimates = new Estimates();
+  readonly #startTimes = new StartTimes();
   /** As of the last cycle. */
   #costs: ReadonlyMap<string, number> = new Map();
   /** Ends the wait for the next delay of a quota that was lowered. */
@@ -91,6 +93,7 @@ export class Scheduler {
   observe(observation: Observation): void {
     const { key } = observation;
     if (observation.service !== undefined) this.#estimates.observe(key, observation.service);
+    if (observation.started !== undefined) this.#startTimes.observe(key, observation.started);
     const assumed = this.#assumed.get(key);
     if (assumed !== undefined) {
       if (observation.holder === undefined && isOlder(observation.resourceVersion, assumed.resourceVersion)) return;
@@ -118,6 +121,7 @@ export class Scheduler {
   /** The object is gone. */
   forget(key: string): void {
     this.#estimates.forget(key);
+    this.#startTimes.forget(key);
     this.#assumed.delete(key);
     this.#setHolder(key, undefined);
     this.#setPending(key, undefined);
@@ -159,7 +163,9 @@ export class Scheduler {
     return {
       clusters: members.list().flatMap((member) => {
         const inventory = members.inventory(member.name);
-        return inventory === undefined ? [] : [clusterView(member.object, inventory, member.unusable())];
+        if (inventory === undefined) return [];
+        const startSeconds = this.#startTimes.seconds(member.name);
+        return [{ ...clusterView(member.object, inventory, member.unusable()), startSeconds }];
       }),
       queues: [...queues.list()].map(queueView),
       quotaUse: [...this.#holders.values()].map((holder) => ({ queue: holder.queue, charges: holder.charges })),

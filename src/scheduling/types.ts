@@ -1,5 +1,6 @@
 import type { Admit, Nominated, Nomination, NotAdmitted, QueueCharge, Workload } from '../core/model.ts';
 import type { PodUse } from '../regions/index.ts';
+import type { Started } from './start-times.ts';
 
 /** A workload (or replica) that holds nodes and quota: what its `status.admission` says. */
 export interface Holder {
@@ -71,4 +72,6 @@ export interface Observation {
   /** Set: by its status a place is being cleared for it; taken up by a process that does not know of it yet. */
   readonly nomination?: Nomination | undefined;
   readonly service?: Service;
+  /** Set while it runs. */
+  readonly started?: Started | undefined;
 }

@@ -8,7 +8,7 @@ import { lastCheckpointMs } from '../workloads/checkpoint.ts';
 import { findCondition, isTrue } from '../workloads/conditions.ts';
 import { honouredNow } from '../workloads/honour.ts';
 import { nominationOf, nominationStatus } from '../workloads/nomination.ts';
-import { iso } from '../workloads/times.ts';
+import { iso, secondsBetween } from '../workloads/times.ts';
 import type { TrainingDeps } from './deps.ts';
 import { type Evaluation, evaluate, isFinished, type TrainingContext } from './evaluate.ts';
 import { passedDeadline, runningSince, totalRunningSeconds } from './lifecycle.ts';
@@ -33,6 +33,7 @@ export class TrainingBinder implements Binder {
       kind: 'ModelTraining' as const,
       resourceVersion: metadata.resourceVersion ?? '0',
       ...this.#service(training, evaluation),
+      started: startedOf(training),
     };
     if (admission !== undefined) {
       this.#deps.scheduler.observe({
@@ -158,6 +159,15 @@ export class TrainingBinder implements Binder {
       excluded: namespaces.excluded(namespace),
     };
   }
+}
+
+/** How long its present attempt took from the admission to ready pods; undefined: it does not run. */
+function startedOf({ status = {} }: ModelTraining) {
+  const since = runningSince(status);
+  const { admission } = status;
+  if (since === undefined || admission === undefined) return undefined;
+  const { cluster, attempt, admittedAt } = admission;
+  return { cluster, attempt, seconds: secondsBetween(admittedAt, since) };
 }
 
 /** A deadline that passed while it waits; a suspended training waits for its user. */
