@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { conditions, int, signedInt } from './common.ts';
+import { conditions, int, signedInt, time } from './common.ts';
 import type { CustomResource, KindDefinition } from './kind.ts';
 
 const keyPart = (what: string) =>
@@ -97,6 +97,11 @@ export const computeQueueSpec = z
       0,
       31_536_000,
     ).default(300),
+    reserveAfterSeconds: int(
+      'A workload of the queue that has waited so long, and for nodes only, has those kept that are expected to be free for it first, in seconds: work behind it uses them only if it is sure to end before, by its activeDeadlineSeconds or by what its queue has learned of run times. One workload at a time in each cluster and accelerator. Default 3600.',
+      0,
+      31_536_000,
+    ).default(3600),
     limits: z
       .object({
         maxRunning: int(
@@ -162,6 +167,9 @@ export const computeQueueStatus = z
           name: z.string().max(63).meta({ description: 'Name of the workload.' }),
           kind: z.string().max(63).meta({ description: 'Kind of the workload.' }),
           priority: signedInt('Its priority.'),
+          expectedStartTime: time(
+            'When it is expected to start, by what is known of run times; moved only when the wait changes by a tenth. Absent: it cannot be foreseen, or does not wait for nodes.',
+          ).optional(),
         }),
       )
       .max(100)

@@ -38,6 +38,8 @@ export const PENDING_REASON = {
   QueueFull: 'QueueFull',
   /** Its queue keeps the order strictly, and one before it waits. */
   BehindHead: 'BehindHead',
+  /** It would fit, but nodes are kept for one that has waited longer. */
+  BehindReservation: 'BehindReservation',
   /** Its place is being cleared: it waits for those that are pushed out to end. */
   Preempting: 'Preempting',
   NamespaceNotAllowed: 'NamespaceNotAllowed',

@@ -13,6 +13,8 @@ export const PENDING_ADVICE: Readonly<Record<PendingReason, string>> = {
   QueueFull: 'Wait until one of the workloads that hold quota there ends, or have limits.maxRunning raised.',
   BehindHead:
     'Wait for the one named, suspend it, or have the ordering of the queue set to BestEffortFIFO so that others may pass.',
+  BehindReservation:
+    'Wait until the workload named has started, or set spec.activeDeadlineSeconds so that this one is sure to end before.',
   Preempting: 'Wait: those named are being stopped, and the place is kept for it.',
   NamespaceNotAllowed:
     'Use a queue whose namespaceSelector covers this namespace, or have the namespace labelled for this one.',

@@ -112,10 +112,10 @@ export function queueText(row: QueueRow, paint: Paint): string {
     parts.push(table(['GPU', 'REGION', 'QUOTA', 'USED', 'BORROWED'], lines, paint));
   }
   if (row.head.length > 0) {
-    const lines = row.head.map(({ position, namespace, name, kind, priority }) => [
-      ...[String(position), namespace, name, kind, String(priority)],
+    const lines = row.head.map(({ position, namespace, name, kind, priority, expectedStartTime }) => [
+      ...[String(position), namespace, name, kind, String(priority), expectedStartTime ?? '-'],
     ]);
-    parts.push(table(['POSITION', 'NAMESPACE', 'NAME', 'KIND', 'PRIORITY'], lines, paint));
+    parts.push(table(['POSITION', 'NAMESPACE', 'NAME', 'KIND', 'PRIORITY', 'EXPECTED START'], lines, paint));
     if (row.pending > row.head.length) parts.push(`and ${row.pending - row.head.length} more`);
   }
   return parts.join('\n\n');

@@ -47,6 +47,14 @@ const waiting: Story = {
 };
 
 describe('a story as text', () => {
+  it('says when one that waits for nodes is expected to start', () => {
+    const queue = { name: 'default', position: 2, pending: 5, expectedStartTime: '2026-01-01T04:00:00Z' };
+    const now = Date.parse('2026-01-01T02:00:00Z');
+    const text = storyText({ ...waiting, queue }, now, plain);
+    expect(text).toContain('default, position 2 of 5, expected to start in 2h (2026-01-01T04:00:00Z)');
+    expect(storyText({ ...waiting, queue }, now + 9_000_000, plain)).toContain('expected to start soon');
+  });
+
   it('says first what matters, then what was', () => {
     expect(storyText(waiting, NOW, plain)).toBe(
       [

@@ -20,7 +20,7 @@ export function storyText(story: Story, nowMs: number, paint: Paint): string {
     ...line('State', state),
     ...line('Why', `${story.reason}${story.message === '' ? '' : `: ${story.message}`}`),
     ...line('What helps', story.help),
-    ...line('Queue', queue === undefined ? undefined : queueText(queue)),
+    ...line('Queue', queue === undefined ? undefined : queueText(queue, nowMs)),
     ...line(story.holds ? 'Place' : 'Last place', placement === undefined ? undefined : placeText(placement)),
     ...line('Restarts', story.restarts),
     ...line('Avoids', story.avoid?.map(({ node, cluster, reason }) => `${node} in ${cluster} (${reason})`).join(', ')),
@@ -30,9 +30,15 @@ export function storyText(story: Story, nowMs: number, paint: Paint): string {
   return [head.join('\n'), ...sections(story, nowMs, paint)].join('\n\n');
 }
 
-function queueText({ name, position, pending, note }: QueuePlace): string {
+function queueText({ name, position, pending, expectedStartTime, note }: QueuePlace, nowMs: number): string {
   const place = position === undefined ? '' : `, position ${position} of ${pending}`;
-  return `${name}${place}${note === undefined ? '' : `; ${note}`}`;
+  return `${name}${place}${startText(expectedStartTime, nowMs)}${note === undefined ? '' : `; ${note}`}`;
+}
+
+function startText(expected: string | undefined, nowMs: number): string {
+  if (expected === undefined) return '';
+  const left = Date.parse(expected) - nowMs;
+  return `, expected to start ${left > 0 ? `in ${units.duration(left)}` : 'soon'} (${expected})`;
 }
 
 function placeText({ region, cluster, accelerator, gpus, nodeCount, nodes }: NonNullable<Story['placement']>): string {

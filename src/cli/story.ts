@@ -29,6 +29,7 @@ export interface QueuePlace {
   /** Among all that wait there, from 1; absent: not among those that the queue's status lists. */
   readonly position?: number;
   readonly pending?: number;
+  readonly expectedStartTime?: string;
   readonly note?: string;
 }
 
@@ -105,7 +106,10 @@ export function queuePlace(
   const found = head.find(
     (entry) => entry.name === metadata.name && entry.namespace === metadata.namespace && entry.kind === kind,
   );
-  if (found !== undefined) return { name, position: found.position, pending };
+  if (found !== undefined) {
+    const { position, expectedStartTime } = found;
+    return { name, position, pending, ...(expectedStartTime === undefined ? {} : { expectedStartTime }) };
+  }
   const note =
     pending > head.length
       ? `it is not among the first ${head.length}, which is all that the queue lists`

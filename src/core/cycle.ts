@@ -4,13 +4,14 @@
 
 import type { Filtered } from '../api/index.ts';
 import { PENDING_REASON } from '../api/index.ts';
-import type { Admit, CyclePlan, Nominated, Nomination, NotAdmitted, Snapshot, Workload } from './model.ts';
+import type { Admit, CyclePlan, Nominated, Nomination, NotAdmitted, Reservation, Snapshot, Workload } from './model.ts';
 import type { Answer, Fitting, Option, Options } from './options.ts';
 import { obstacleOf, optionsOf, queueFull, queueProblem, tryOption } from './options.ts';
 import { filteredOf, whyPending } from './pending.ts';
 import { namesOf, preempt, reserve } from './preemption.ts';
 import { decisionOf, rank } from './region.ts';
 import type { Ranked } from './region-terms.ts';
+import { behindReservation, Reservations } from './reservation.ts';
 import { Room } from './room.ts';
 import { Turns } from './turns.ts';
 
@@ -28,6 +29,7 @@ export class Cycle {
   readonly #pending: NotAdmitted[] = [];
   readonly #nominated: Nominated[] = [];
   readonly #lapsed: string[] = [];
+  readonly #reservations: Reservations;
   readonly #options = new Map<string, Options>();
   /** Nothing is freed during a cycle, so what did not fit once does not fit for its equals. */
   readonly #answers = new Map<string, Answer>();
@@ -35,6 +37,7 @@ export class Cycle {
   constructor(workloads: readonly Workload[], snapshot: Snapshot, now: number, options: CycleOptions = {}) {
     this.#room = new Room(snapshot, now);
     this.#turns = new Turns(workloads, this.#room.quota, (type) => this.#room.boardOf(type), snapshot.costs);
+    this.#reservations = new Reservations(this.#room, snapshot);
     this.#limit = options.limit ?? Number.POSITIVE_INFINITY;
   }
 
@@ -52,41 +55,74 @@ export class Cycle {
 
   /** What was decided so far. */
   plan(): CyclePlan {
-    return { admitted: this.#admitted, pending: this.#pending, nominated: this.#nominated, lapsed: this.#lapsed };
+    return {
+      admitted: this.#admitted,
+      pending: this.#pending,
+      nominated: this.#nominated,
+      reservations: this.#reservations.list(),
+      lapsed: this.#lapsed,
+    };
   }
 
   #decide(workload: Workload): boolean {
     const nomination = this.#room.nominations.get(workload.key);
-    const known = nomination === undefined ? this.#answers.get(workload.classKey) : undefined;
-    const answer = known ?? this.#tryToAdmit(workload, nomination);
+    const kept = nomination === undefined ? this.#reservations.against(workload) : [];
+    const answerKey = keyOf(workload, kept);
+    const known = nomination === undefined ? this.#answers.get(answerKey) : undefined;
+    const answer = known ?? this.#tryToAdmit(workload, nomination, kept);
     if (answer === undefined) return true;
     // A place that is cleared for one is no answer to its equals.
-    if (answer.reason !== PENDING_REASON.Preempting) this.#answers.set(workload.classKey, answer);
+    if (answer.reason !== PENDING_REASON.Preempting) this.#answers.set(answerKey, answer);
     this.#pending.push({ workload, ...answer });
     return false;
   }
 
   /** Admits it and returns nothing, or says why not. */
-  #tryToAdmit(workload: Workload, nomination: Nomination | undefined): Answer | undefined {
-    let options = this.#options.get(workload.classKey);
-    const problem = options === undefined ? queueProblem(workload, this.#room) : undefined;
+  #tryToAdmit(
+    workload: Workload,
+    nomination: Nomination | undefined,
+    kept: readonly Reservation[],
+  ): Answer | undefined {
+    const known = this.#options.get(keyOf(workload, kept));
+    const problem = known === undefined ? queueProblem(workload, this.#room) : undefined;
     const refused = problem ?? queueFull(workload, this.#room);
     if (refused !== undefined) return refused;
-    options ??= optionsOf(workload, this.#room);
-    this.#options.set(workload.classKey, options);
+    const options = known ?? this.#optionsOf(workload, kept);
     for (const [i, group] of options.groups.entries()) {
-      const fitting: Fitting[] = [];
-      for (const option of group) {
-        const found = tryOption(option, workload, this.#room);
-        if (found !== undefined) fitting.push(found);
-      }
+      const fitting = this.#fitting(group, workload);
       if (fitting.length > 0) {
         const asked = options.groups.slice(0, i + 1).flat();
         this.#admit(workload, options, asked, rank(workload.regions, fitting));
         return undefined;
       }
     }
-    return this.#clear(workload, options, nomination) ?? whyPending(workload, options, this.#room);
+    const cleared = this.#clear(workload, options, nomination);
+    if (cleared?.reason === PENDING_REASON.Preempting) return cleared;
+    const [first] = kept;
+    if (first !== undefined && this.#fitsAnywhere(workload)) return behindReservation(first);
+    this.#reservations.consider(workload, options);
+    return cleared ?? whyPending(workload, options, this.#room);
+  }
+
+  /** @param kept nodes that are kept from it */
+  #optionsOf(workload: Workload, kept: readonly Reservation[]): Options {
+    const key = keyOf(workload, kept);
+    let options = this.#options.get(key);
+    if (options === undefined) {
+      const avoid = kept.flatMap(({ cluster, nodes }) => nodes.map((node) => ({ cluster, node })));
+      options = optionsOf({ ...workload, avoid: [...workload.avoid, ...avoid] }, this.#room);
+      this.#options.set(key, options);
+    }
+    return options;
+  }
+
+  #fitting(group: readonly Option[], workload: Workload): Fitting[] {
+    return group.flatMap((option) => tryOption(option, workload, this.#room) ?? []);
+  }
+
+  /** Whether it would fit, were nothing kept from it. */
+  #fitsAnywhere(workload: Workload): boolean {
+    return this.#optionsOf(workload, []).groups.some((group) => this.#fitting(group, workload).length > 0);
   }
 
   /** Has a place cleared, or keeps the one that is being cleared. */
@@ -114,7 +150,7 @@ export class Cycle {
     const queueCharges = option.charges ?? [];
     const filtered = [...options.filtered, ...this.#refused(workload, options, asked, ranking)];
     const scratch = this.#room.scratch(option.cluster);
-    this.#admitted.push({
+    const admit: Admit = {
       workload,
       cluster: option.cluster.name,
       region: option.cluster.region,
@@ -124,7 +160,9 @@ export class Cycle {
       nodes: scratch.nodeNames(fit),
       queueCharges,
       decision: decisionOf(workload.regions, ranking, filtered),
-    });
+    };
+    this.#admitted.push(admit);
+    this.#reservations.started(admit);
     scratch.commit(fit, option.state.shape());
     this.#room.quota.add({ queue: workload.queue, charges: queueCharges });
     this.#room.count(workload.queue);
@@ -155,6 +193,10 @@ export function runCycle(
   cycle.step(Number.POSITIVE_INFINITY);
   return cycle.plan();
 }
+
+/** Equal keys have equal answers: what they ask for, and what is kept from them. */
+const keyOf = ({ classKey }: Workload, kept: readonly Reservation[]): string =>
+  kept.length === 0 ? classKey : `${classKey} but for ${kept.map(({ workload }) => workload.key).join(', ')}`;
 
 const preempting = ({ cluster, victims }: Nomination): Answer => ({
   reason: PENDING_REASON.Preempting,

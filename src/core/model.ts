@@ -168,6 +168,8 @@ export interface QueueView {
   readonly minRuntimeMs?: number;
   /** What is used beyond a quota that was lowered is taken back after so long. Default: never. */
   readonly quotaDrainMs?: number;
+  /** A workload that has waited for nodes so long has those kept that are free for it first. Default: none are kept. */
+  readonly reserveAfterMs?: number;
   /** Most workloads of the subtree that hold quota at once. Default: no bound. */
   readonly maxRunning?: number;
   readonly quota: readonly QuotaRowView[];
@@ -215,6 +217,8 @@ export interface Running {
   readonly admittedAt: number;
   /** What it did since then is lost when it ends now: the last checkpoint, else the start. */
   readonly lossSince: number;
+  /** When it is expected to end, in ms; undefined: never. */
+  readonly endsAt?: number;
   readonly charges: readonly QueueCharge[];
   /** Node of each pod. */
   readonly nodes: readonly string[];
@@ -255,6 +259,8 @@ export interface Snapshot {
   readonly nominations?: ReadonlyMap<string, Nomination>;
   /** Estimated cost of a completion by Workload.key, for queues that go by it. */
   readonly costs?: ReadonlyMap<string, number>;
+  /** How long a workload is sure to run at most, in ms, by what it declares and what its queue has learned. */
+  readonly runMs?: (workload: Workload) => number;
   /** Labels of namespaces, for queues' selectors. */
   readonly namespaceLabels: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
@@ -289,12 +295,25 @@ export interface Nominated {
   readonly nomination: Nomination;
 }
 
+/** Nodes that are kept for a workload. */
+export interface Reservation {
+  readonly workload: Workload;
+  readonly cluster: string;
+  /** Type, or '' for CPU only. */
+  readonly accelerator: string;
+  readonly nodes: readonly string[];
+  /** When they are expected to be free, in ms. */
+  readonly startsAt: number;
+}
+
 export interface CyclePlan {
   readonly admitted: readonly Admit[];
   /** Also those that are nominated. */
   readonly pending: readonly NotAdmitted[];
   /** Places that are to be cleared from now on. */
   readonly nominated: readonly Nominated[];
+  /** Nodes that are kept for those that wait longest. */
+  readonly reservations: readonly Reservation[];
   /** Keys of workloads whose nomination is over without an admission. */
   readonly lapsed: readonly string[];
 }

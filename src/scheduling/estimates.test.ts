@@ -68,3 +68,39 @@ describe('the estimated cost of a completion', () => {
     expect(costAfter([...seen].reverse())).toBe(costAfter(seen));
   });
 });
+
+describe('the time that is left', () => {
+  const left = (estimates: Estimates, key: string, p = 0.5, nowMs = 0): number => estimates.remainingMs(key, p, nowMs);
+  const NEVER = Number.POSITIVE_INFINITY;
+
+  it('of what nobody has told of is not known', () => {
+    expect(left(new Estimates(), 'serving/0')).toBe(NEVER);
+  });
+
+  it('of one that has not run, in a queue where hardly any has ended, is bounded by its deadline alone', () => {
+    const estimates = new Estimates();
+    estimates.observe('w', service());
+    estimates.observe('bound', service({ limitSeconds: 600 }));
+    expect(left(estimates, 'w', 0.9)).toBe(NEVER);
+    expect(left(estimates, 'bound', 0.9)).toBe(600_000);
+  });
+
+  it('is learned from what has ended', () => {
+    const estimates = new Estimates();
+    ended(estimates, 'a', 100);
+    estimates.observe('w', service({ submittedAtMs: 30_000 }));
+    expect(left(estimates, 'w', 0.9)).toBeGreaterThan(80_000);
+    expect(left(estimates, 'w', 0.9)).toBeLessThan(200_000);
+  });
+
+  it('of one that has run so long is about as long again, and runs on with the clock', () => {
+    const estimates = new Estimates();
+    estimates.observe('w', service({ attainedSeconds: 3600, runningAtMs: 1_000_000 }));
+    const now = left(estimates, 'w', 0.5, 1_000_000);
+    expect(now / 3_600_000).toBeCloseTo(1, 0);
+    expect(left(estimates, 'w', 0.5, 1_000_000 + 3_600_000)).toBeGreaterThan(1.5 * now);
+    estimates.observe('v', service({ attainedSeconds: 3600, runningAtMs: 0, limitSeconds: 4000 }));
+    expect(left(estimates, 'v', 0.5, 0)).toBe(400_000);
+    expect(left(estimates, 'v', 0.5, 900_000)).toBe(0);
+  });
+});

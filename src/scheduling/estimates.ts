@@ -3,6 +3,9 @@ import { ServiceHistory } from '../core/ordering/history.ts';
 import { costOf } from '../core/ordering/shortest-remaining.ts';
 import type { Service } from './types.ts';
 
+/** Completions of a queue that say something of the next one. */
+const FEW = 5;
+
 /** What each queue has learned of how long its workloads run, and what follows for those that wait. */
 export class Estimates {
   readonly #histories = new Map<string, ServiceHistory>();
@@ -39,6 +42,20 @@ export class Estimates {
       costs.set(key, costOf(job, this.#historyOf(queue), agingSeconds === undefined ? {} : { agingSeconds }));
     }
     return costs;
+  }
+
+  /** Milliseconds within which it ends with the chance `p`, once it runs; infinite for what nobody can tell of. */
+  remainingMs(key: string, p: number, nowMs: number): number {
+    this.#catchUp();
+    const service = this.#latest.get(key);
+    if (service === undefined) return Number.POSITIVE_INFINITY;
+    const { attainedSeconds, runningAtMs, limitSeconds = Number.POSITIVE_INFINITY, queue } = service;
+    const attained = attainedSeconds + Math.max(0, nowMs - (runningAtMs ?? nowMs)) / 1000;
+    const history = this.#historyOf(queue);
+    // Of one that has not run, in a queue where hardly any has ended, nothing is known.
+    const isKnown = attained > 0 || history.completions >= FEW;
+    const learned = isKnown ? history.remaining(key, attained, p) : Number.POSITIVE_INFINITY;
+    return 1000 * Math.min(learned, Math.max(0, limitSeconds - attained));
   }
 
   #catchUp(): void {

@@ -30,6 +30,7 @@ function setUp(outcomes: (WriteOutcome | Error)[] = []) {
       pending: () => waiting,
       answer: () => undefined,
       costs: () => new Map(),
+      forecast: () => new Map(),
       onCycle: (listener) => {
         listeners.push(listener);
         return () => {};

@@ -13,7 +13,7 @@ import type { Scheduler } from './scheduler.ts';
 
 export interface QueueControllerOptions {
   readonly queues: Store<ComputeQueue>;
-  readonly scheduler: Pick<Scheduler, 'holders' | 'pending' | 'answer' | 'costs' | 'onCycle'>;
+  readonly scheduler: Pick<Scheduler, 'holders' | 'pending' | 'answer' | 'costs' | 'forecast' | 'onCycle'>;
   /** Stores of the workloads' objects: with them it changes who waits and who holds. */
   readonly workloads: readonly { subscribe(handler: () => void): unknown }[];
   readonly status: Pick<StatusWriter, 'writeObject'>;
@@ -88,6 +88,7 @@ class QueuePass {
       holders: scheduler.holders(),
       pending: scheduler.pending(),
       costs: scheduler.costs(),
+      starts: scheduler.forecast(),
       reason: ({ key }) => scheduler.answer(key)?.reason,
     });
     const nowMs = clock.now();

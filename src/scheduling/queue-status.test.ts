@@ -29,6 +29,21 @@ const tree = [
 ];
 
 describe('the status of a queue', () => {
+  it('says when those that wait are expected to start, and moves that only when it has changed by a tenth', () => {
+    const start = (minutes: number, before?: ComputeQueue['status']) => {
+      const starts = new Map([['a', NOW + minutes * 60_000]]);
+      const sight = { queues: tree, holders: [], pending: [workload('a', { queue: 'chat' })], starts };
+      const report = queueReports({ ...sight, reason: () => 'InsufficientGPU' }).get('chat') as QueueReport;
+      const object = { metadata: { name: 'chat' }, spec: computeQueueSpec.parse({}), status: before } as ComputeQueue;
+      return deriveQueueStatus(object, report, NOW);
+    };
+    const first = start(100);
+    expect(first.head).toMatchObject([{ name: 'a', expectedStartTime: '2026-01-15T05:40:00Z' }]);
+    expect(start(109, first).head).toEqual(first.head);
+    expect(start(115, first).head?.[0]?.expectedStartTime).toBe('2026-01-15T05:55:00Z');
+    expect(start(0.5).head?.[0]?.expectedStartTime).toBe('2026-01-15T04:01:00Z');
+  });
+
   it('counts who holds and who waits in the whole subtree, by reason', () => {
     const reports = reportsOf({
       queues: tree,

@@ -11,6 +11,8 @@ export interface QueueSight {
   readonly pending: Iterable<Workload>;
   /** Estimated costs, for queues that go by them. */
   readonly costs?: ReadonlyMap<string, number>;
+  /** When those that wait are expected to start, in ms by Workload.key. */
+  readonly starts?: ReadonlyMap<string, number>;
   /** Why it waits, one word; undefined: not looked at yet. */
   readonly reason: (workload: Workload) => string | undefined;
 }
@@ -77,7 +79,7 @@ export function queueReports(sight: QueueSight): Map<string, QueueReport> {
         .slice(0, MAX_REASONS)
         .map(([reason, count]) => ({ reason, count })),
       usage: usageOf(tree, view.name),
-      ...(tree.isLeaf(view.name) ? { head: headOf(mine.head) } : {}),
+      ...(tree.isLeaf(view.name) ? { head: headOf(mine.head, sight.starts) } : {}),
       ready: readiness(tree, view, mine),
     };
   };
@@ -117,8 +119,27 @@ const usageOf = (tree: QuotaTree, queue: string): QueueReport['usage'] =>
       borrowedMilliGpus: borrowedMilli,
     }));
 
-const headOf = (first: FirstInOrder<Workload>): NonNullable<QueueReport['head']> =>
-  first.list().map(({ namespace, name, kind, priority }, i) => ({ position: i + 1, namespace, name, kind, priority }));
+type Head = NonNullable<QueueReport['head']>;
+
+const headOf = (first: FirstInOrder<Workload>, starts: QueueSight['starts']): Head =>
+  first.list().map(({ key, namespace, name, kind, priority }, i) => {
+    const start = starts?.get(key);
+    const expected = start === undefined ? {} : { expectedStartTime: toTheMinute(start) };
+    return { position: i + 1, namespace, name, kind, priority, ...expected };
+  });
+
+const toTheMinute = (ms: number): string => `${new Date(Math.ceil(ms / 60_000) * 60_000).toISOString().slice(0, 19)}Z`;
+
+/** Keeps what was expected before while the wait has hardly changed: a forecast of hours is no news each second. */
+function settled(head: Head, before: Head, nowMs: number): Head {
+  const known = new Map(before.map((entry) => [`${entry.namespace}/${entry.name}`, entry.expectedStartTime]));
+  return head.map((entry) => {
+    const [now, then] = [entry.expectedStartTime, known.get(`${entry.namespace}/${entry.name}`)];
+    if (now === undefined || then === undefined) return entry;
+    const [wait, moved] = [Date.parse(now) - nowMs, Math.abs(Date.parse(now) - Date.parse(then))];
+    return moved <= Math.max(60_000, wait / 10) ? { ...entry, expectedStartTime: then } : entry;
+  });
+}
 
 function readiness(tree: QuotaTree, { name, stopPolicy }: QueueView, own: Tally): QueueReport['ready'] {
   const no = (reason: string, message: string): QueueReport['ready'] => ({ status: 'False', reason, message });
@@ -143,7 +164,7 @@ const named = (names: readonly string[]): string =>
 
 /** The status that is true now. */
 export function deriveQueueStatus(queue: ComputeQueue, report: QueueReport, nowMs: number): ComputeQueueStatus {
-  const { ready, ...figures } = report;
+  const { ready, head, ...figures } = report;
   const generation = queue.metadata.generation ?? 1;
   const before = queue.status?.conditions?.find((entry) => entry.type === CONDITION.Ready);
   const since = before?.status === ready.status ? before.lastTransitionTime : undefined;
@@ -159,5 +180,6 @@ export function deriveQueueStatus(queue: ComputeQueue, report: QueueReport, nowM
       },
     ],
     ...figures,
+    ...(head === undefined ? {} : { head: settled(head, queue.status?.head ?? [], nowMs) }),
   };
 }

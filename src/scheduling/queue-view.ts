@@ -20,6 +20,7 @@ export function queueView(queue: ComputeQueue): QueueView {
       borrow: borrow.policy,
       ...given({ borrowMaxPriority: borrow.maxPriority }),
     },
+    reserveAfterMs: spec.reserveAfterSeconds * 1000,
     quotaDrainMs: spec.quotaDrainSeconds * 1000,
     ...given({ minRuntimeMs: thousand(spec.minRuntimeSeconds), maxRunning: spec.limits.maxRunning }),
     quota: spec.quota.map(({ accelerator, region, nominal, borrowingLimit, lendingLimit }) => ({

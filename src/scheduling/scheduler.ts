@@ -1,6 +1,15 @@
 import type { ComputeQueue } from '../api/index.ts';
 import { Cycle } from '../core/cycle.ts';
-import type { Admit, CyclePlan, Nominated, NotAdmitted, Running, Snapshot, Workload } from '../core/model.ts';
+import type {
+  Admit,
+  CyclePlan,
+  Nominated,
+  NotAdmitted,
+  Reservation,
+  Running,
+  Snapshot,
+  Workload,
+} from '../core/model.ts';
 import { QuotaTree } from '../core/quota.ts';
 import type { Store } from '../kube/store.ts';
 import { clusterView, type Inventory, type Member, type MemberNamespace, type MemberSource } from '../regions/index.ts';
@@ -12,6 +21,7 @@ import { Estimates } from './estimates.ts';
 import { schedulerMetrics } from './metrics.ts';
 import { Nominations } from './nominations.ts';
 import { queueView } from './queue-view.ts';
+import { startForecast } from './start-forecast.ts';
 import { StartTimes } from './start-times.ts';
 import type { Binder, Holder, Observation } from './types.ts';
 
@@ -39,6 +49,10 @@ interface Assumed {
 /** Waits for more events this long before a cycle, but never longer than MAX_WINDOW_MS after the first. */
 const IDLE_WINDOW_MS = 10;
 const MAX_WINDOW_MS = 100;
+/** Chances with which an end is foreseen: of what is waited for, and of what may go before. */
+const LIKELY = 0.5;
+const SURELY = 0.9;
+const RESERVATION_LOOK_MS = 10_000;
 /** Decisions between two turns of the event loop, and the most admissions of one cycle. */
 const SLICE = 32;
 const MAX_ADMITTED = 500;
@@ -63,6 +77,9 @@ export class Scheduler {
   readonly #startTimes = new StartTimes();
   /** As of the last cycle. */
   #costs: ReadonlyMap<string, number> = new Map();
+  #reservations: readonly Reservation[] = [];
+  /** Ends the wait for the next look at what is kept for whom: that changes with time alone. */
+  #cancelLook: (() => void) | undefined;
   /** Ends the wait for the next delay of a quota that was lowered. */
   #cancelDrain: (() => void) | undefined;
   #drainDue = true;
@@ -152,6 +169,19 @@ export class Scheduler {
     return this.#costs;
   }
 
+  /** When those that wait for nodes are expected to start, in ms by Workload.key. */
+  forecast(): ReadonlyMap<string, number> {
+    const nowMs = this.#options.clock.now();
+    const { clusters, running = () => [] } = this.snapshot();
+    const seconds = ({ key }: Workload): number => this.#estimates.remainingMs(key, LIKELY, nowMs) / 1000;
+    const reason = ({ key }: Workload) => this.answer(key)?.reason;
+    const pending = this.#pending.values();
+    return startForecast(
+      { clusters, running: running(), pending, reservations: this.#reservations, reason, seconds },
+      nowMs,
+    );
+  }
+
   /** Why it waits, by the last cycle that looked at it. */
   answer(key: string): NotAdmitted | undefined {
     return this.#answers.get(key);
@@ -169,7 +199,8 @@ export class Scheduler {
       }),
       queues: [...queues.list()].map(queueView),
       quotaUse: [...this.#holders.values()].map((holder) => ({ queue: holder.queue, charges: holder.charges })),
-      running: () => [...this.#holders.values()].filter(({ attempt }) => attempt > 0).map(runningOf),
+      running: () => [...this.#holders.values()].filter(({ attempt }) => attempt > 0).map((one) => this.#running(one)),
+      runMs: ({ key }) => this.#estimates.remainingMs(key, SURELY, this.#options.clock.now()),
       nominations: this.#nominations.view(),
       namespaceLabels: new Map([...namespaces.list()].map((item) => [item.metadata.name, item.metadata.labels])),
     };
@@ -273,6 +304,9 @@ export class Scheduler {
     }
     const plan = cycle.plan();
     this.#metrics.cycleSeconds((clock.monotonic() - started) / 1000);
+    this.#reservations = plan.reservations;
+    this.#cancelLook?.();
+    if (plan.reservations.length > 0) this.#cancelLook = clock.setTimer(() => this.wake(), RESERVATION_LOOK_MS);
     for (const key of plan.lapsed) this.#nominations.delete(key);
     for (const nominated of plan.nominated) void this.#nominate(nominated);
     for (const admit of plan.admitted) {
@@ -406,6 +440,16 @@ export class Scheduler {
     this.#options.members.inventory(holder.cluster)?.reserve({ run, nodes, perPod });
   }
 
+  #running(holder: Holder): Running {
+    const nowMs = this.#options.clock.now();
+    return {
+      ...holder,
+      admittedAt: holder.admittedAtMs,
+      lossSince: holder.lossSince(),
+      endsAt: nowMs + this.#estimates.remainingMs(holder.key, LIKELY, nowMs),
+    };
+  }
+
   #touch(): void {
     this.#changes += 1;
     this.wake();
@@ -428,9 +472,3 @@ export class Scheduler {
 function isOlder(seen: string, written: string | undefined): boolean {
   return written === undefined || BigInt(seen) < BigInt(written);
 }
-
-const runningOf = (holder: Holder): Running => ({
-  ...holder,
-  admittedAt: holder.admittedAtMs,
-  lossSince: holder.lossSince(),
-});

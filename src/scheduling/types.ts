@@ -55,6 +55,10 @@ export interface Service {
   readonly submittedAtMs: number;
   /** Over all its attempts. */
   readonly attainedSeconds: number;
+  /** As of this time, in ms; undefined: it does not run. */
+  readonly runningAtMs?: number;
+  /** It is ended when it has run so long over all its attempts. */
+  readonly limitSeconds?: number;
   /** Set when it is over: it ended by itself, or was withdrawn before. */
   readonly end?: 'Ended' | 'Withdrawn';
 }

@@ -86,7 +86,8 @@ export class TrainingBinder implements Binder {
   /** How long it has run, for the estimates of its queue. */
   #service(training: ModelTraining, { queue, request }: Evaluation): { service?: Service } {
     if (request === undefined) return {};
-    const { metadata, status = {} } = training;
+    const { metadata, spec, status = {} } = training;
+    const nowMs = this.#deps.clock.now();
     const end = isTrue(status.conditions, CONDITION.Complete) ? 'Ended' : 'Withdrawn';
     return {
       service: {
@@ -94,7 +95,9 @@ export class TrainingBinder implements Binder {
         group: metadata.namespace ?? '',
         gpus: (request.accelerators[0]?.countPerNode ?? 0) * request.pods,
         submittedAtMs: Date.parse(metadata.creationTimestamp ?? ''),
-        attainedSeconds: totalRunningSeconds(status, iso(this.#deps.clock.now())),
+        attainedSeconds: totalRunningSeconds(status, iso(nowMs)),
+        ...(runningSince(status) === undefined ? {} : { runningAtMs: nowMs }),
+        ...(spec.activeDeadlineSeconds === undefined ? {} : { limitSeconds: spec.activeDeadlineSeconds }),
         ...(isFinished(training) ? { end } : {}),
       },
     };

@@ -189,7 +189,7 @@ describe('the centre', () => {
     expect(all).toMatch(/^QUEUE +READY +STOP +ADMITTED +PENDING +USED\/QUOTA +WAITING FOR\n/);
     expect(all).toMatch(/^small +True +None +1 +1 +H100 8\/8 +1 QuotaExceeded$/m);
     const one = await said('queue', 'small');
-    expect(one).toMatch(/^1 +team +second +ModelTraining +0$/m);
+    expect(one).toMatch(/^1 +team +second +ModelTraining +0 +-$/m);
     expect(await cli(['queue', 'nowhere'])).toMatchObject({ code: 4 });
   });
 

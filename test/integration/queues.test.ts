@@ -194,6 +194,35 @@ describe('a tree of ComputeQueues on real clusters', () => {
     await remove('veteran', 'recruit');
   });
 
+  it('keeps nodes for who has waited long, lets before it only what ends in time, and says when it will start', async () => {
+    await applyAll(hub, [
+      queue('patient', { quota: [{ nominal: 100 }], namespaceSelector: {}, reserveAfterSeconds: 0 }),
+    ]);
+    await applyAll(hub, [training('occupant', 'patient', 5)]);
+    await running('occupant');
+    await applyAll(hub, [training('giant', 'patient', 6, { priorityClassName: 'value-100' })]);
+    await untilTraining('giant', 'waits for nodes', (object) => admittedOf(object)?.reason === 'InsufficientGPU');
+    await applyAll(hub, [training('endless', 'patient', 1)]);
+    const held = await untilTraining(
+      'endless',
+      'waits',
+      (object) => admittedOf(object)?.reason === 'BehindReservation',
+    );
+    expect(admittedOf(held)?.message).toContain('are kept for team/giant (queue patient)');
+    const { status } = await untilQueue('patient', 'a forecast', ({ status }) => {
+      return status?.head?.[0]?.expectedStartTime !== undefined;
+    });
+    expect(status?.head?.[0]).toMatchObject({ position: 1, name: 'giant' });
+    // It is ended after a second of running, and the occupant has run for longer.
+    await applyAll(hub, [training('brief', 'patient', 1, { activeDeadlineSeconds: 1 })]);
+    await untilTraining('brief', 'has run before both', (object) => object.status?.startTime !== undefined);
+    await hub.delete(TRAININGS, { namespace: 'team', name: 'occupant' });
+    await running('giant');
+    const last = await getOrUndefined<Training>(hub, TRAININGS, 'team', 'endless');
+    expect(last?.status?.phase).toBe('Queued');
+    await remove('giant', 'endless', 'brief');
+  });
+
   it('is written at most once a second, however much happens', async () => {
     const versions = new Set<string>();
     const started = Date.now();

@@ -92,6 +92,11 @@ export class ServiceHistory {
   readonly #population = new Map<number, Hazard>();
   readonly #scratch = { table: new LifeTable(), hazard: Float64Array.from(UNINFORMED) };
 
+  /** How many have ended by themselves. */
+  get completions(): number {
+    return this.#ended;
+  }
+
   submitted({ key, group, gpus, submittedAt }: Submission): void {
     const name = `${gpus}/${group}`;
     const series = this.#series.get(name) ?? new Series(gpus);

@@ -1,0 +1,126 @@
+/**
+ * Backfill (EASY, Lifka 1995): a gang that has waited long for nodes has those kept that are expected to be free for it
+ * first. What comes after it may use them only if it is sure to end before; nobody who comes before it is held back.
+ * Found anew in each cycle, so that it moves to where there is room sooner.
+ */
+import { PENDING_REASON } from '../api/index.ts';
+import type { Admit, Reservation, Running, Snapshot, Workload } from './model.ts';
+import type { Answer, Option, Options } from './options.ts';
+import type { Room } from './room.ts';
+import { Trial } from './trial.ts';
+
+export class Reservations {
+  readonly #room: Room;
+  /** How long a workload is sure to run at most, in ms. */
+  readonly #runMs: (workload: Workload) => number;
+  readonly #made: Reservation[] = [];
+  readonly #started: Admit[] = [];
+
+  constructor(room: Room, { runMs }: Pick<Snapshot, 'runMs'>) {
+    this.#room = room;
+    this.#runMs = runMs ?? (() => Number.POSITIVE_INFINITY);
+  }
+
+  list(): readonly Reservation[] {
+    return this.#made;
+  }
+
+  /** It was admitted in this cycle: its nodes will be free again, too. */
+  started(admit: Admit): void {
+    this.#started.push(admit);
+  }
+
+  /** Those whose nodes it may not use: it might still run when they are wanted. */
+  against(workload: Workload): readonly Reservation[] {
+    if (this.#made.length === 0) return this.#made;
+    const until = this.#room.now + this.#runMs(workload);
+    return this.#made.filter(({ startsAt }) => startsAt < until);
+  }
+
+  /** Asked of a workload that fits nowhere: keeps nodes for it where they are free first, if it has waited long enough. */
+  consider(workload: Workload, options: Options): void {
+    const after = this.#room.queue(workload.queue)?.reserveAfterMs;
+    if (after === undefined || this.#room.now - workload.queuedAt < after) return;
+    let best: Reservation | undefined;
+    for (const option of options.groups.flat()) {
+      const found = this.#isTaken(option) ? undefined : this.#earliest(option, workload);
+      if (found !== undefined && (best === undefined || found.startsAt < best.startsAt)) best = found;
+    }
+    if (best !== undefined) this.#made.push(best);
+  }
+
+  /** When and where the first so many of what runs have ended. undefined: not even when all that ends has ended. */
+  #earliest(option: Option, workload: Workload): Reservation | undefined {
+    const room = this.#room;
+    const { cluster, charges, entry } = option;
+    if (cluster.unusable !== undefined || charges === undefined) return undefined;
+    if (!room.quota.check(workload.queue, charges).ok) return undefined;
+    const ends = [...room.running, ...this.#started.map((admit) => this.#asRunning(admit))]
+      .filter((running) => running.cluster === cluster.name && endOf(running, room) !== undefined)
+      .sort((a, b) => (endOf(a, room) ?? 0) - (endOf(b, room) ?? 0));
+    const trial = new Trial(option, workload, room);
+    try {
+      const needed = fewest(ends, trial);
+      const last = needed === undefined ? undefined : ends[needed - 1];
+      const fit = last === undefined ? undefined : trial.fit();
+      if (last === undefined || fit === undefined) return undefined;
+      const nodes = [...new Set(room.scratch(cluster).nodeNames(fit))];
+      const startsAt = endOf(last, room) ?? room.now;
+      return { workload, cluster: cluster.name, accelerator: entry?.type ?? '', nodes, startsAt };
+    } finally {
+      trial.undo();
+    }
+  }
+
+  #asRunning({ workload, cluster, accelerator, nodes, gpusPerNode, queueCharges }: Admit): Running {
+    const { now } = this.#room;
+    const { cpuMilli, memoryMi } = workload.request;
+    return {
+      ...workload,
+      cluster,
+      accelerator,
+      nodes,
+      charges: queueCharges,
+      perPod: { gpuMilli: gpusPerNode * 1000, cpuMilli, memoryMi },
+      ...{ preemptible: false, ending: false, admittedAt: now, lossSince: now, endsAt: now + this.#runMs(workload) },
+    };
+  }
+
+  /** One for each cluster and accelerator: more would leave little for the work between. */
+  #isTaken({ cluster, entry }: Option): boolean {
+    return this.#made.some((one) => one.cluster === cluster.name && one.accelerator === (entry?.type ?? ''));
+  }
+}
+
+/** What is expected to have ended already may end at any moment. */
+const endOf = ({ ending, endsAt }: Running, { now }: Room): number | undefined =>
+  ending ? now : endsAt === undefined || endsAt === Number.POSITIVE_INFINITY ? undefined : Math.max(now, endsAt);
+
+/** How many of the first ends make it fit, by halving; leaves just these released. undefined: all do not. */
+function fewest(ends: readonly Running[], trial: Trial): number | undefined {
+  let released = 0;
+  const releaseTo = (count: number): boolean => {
+    for (; released < count; released += 1) trial.release(ends[released] as Running);
+    for (; released > count; released -= 1) trial.restore(ends[released - 1] as Running);
+    return trial.fit() !== undefined;
+  };
+  if (!releaseTo(ends.length)) return undefined;
+  let [low, high] = [0, ends.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (releaseTo(middle)) high = middle;
+    else low = middle + 1;
+  }
+  releaseTo(low);
+  return low;
+}
+
+/** Said of one that would fit, were its place not kept for another. */
+export function behindReservation({ cluster, workload }: Reservation): Answer {
+  const who = `${workload.namespace}/${workload.name} (queue ${workload.queue})`;
+  return {
+    reason: PENDING_REASON.BehindReservation,
+    message: `nodes of ${cluster} that would do are kept for ${who}, which has waited longer; only what is sure to end before they are free for it may use them.`,
+    filtered: [],
+  };
+}

@@ -1,0 +1,47 @@
+import type { Running, Workload } from './model.ts';
+import { fitOf, type Option } from './options.ts';
+import type { GangFit } from './placement.ts';
+import type { Room } from './room.ts';
+
+/** Releases uses from the room for a trial, and gives all of them back. */
+export class Trial {
+  readonly #option: Option;
+  readonly #workload: Workload;
+  readonly #room: Room;
+  readonly #released = new Set<Running>();
+
+  constructor(option: Option, workload: Workload, room: Room) {
+    this.#option = option;
+    this.#workload = workload;
+    this.#room = room;
+  }
+
+  release(running: Running): void {
+    this.#released.add(running);
+    this.#charge(running, -1);
+  }
+
+  restore(running: Running): void {
+    this.#released.delete(running);
+    this.#charge(running, 1);
+  }
+
+  /** Where it fits with what is released; undefined: nowhere, or its quota does not allow it. */
+  fit(): GangFit | undefined {
+    const { charges } = this.#option;
+    if (charges === undefined || !this.#room.quota.check(this.#workload.queue, charges).ok) return undefined;
+    return fitOf(this.#option, this.#workload, this.#room);
+  }
+
+  undo(): void {
+    for (const running of [...this.#released]) this.restore(running);
+  }
+
+  #charge(running: Running, sign: 1 | -1): void {
+    const use = { queue: running.queue, charges: running.charges };
+    if (sign === 1) this.#room.quota.add(use);
+    else this.#room.quota.remove(use);
+    const { cluster } = this.#option;
+    if (running.cluster === cluster.name) this.#room.scratch(cluster).charge(running.nodes, running.perPod, sign);
+  }
+}
