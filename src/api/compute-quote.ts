@@ -26,6 +26,7 @@ export const computeQuoteSpec = z
     placement: servingPlacement,
     limits: z
       .object({
+        finishBy: time('Offers that end later are left out. Default: no bound.').optional(),
         maxCostMicros: int(
           'Offers that cost more, in millionths of the currency, are left out. Default: no bound.',
         ).optional(),
@@ -41,7 +42,7 @@ export const computeQuoteSpec = z
     ),
   })
   .meta({
-    description: 'A demand: can it be met now, where, and for how much? Nothing is created. Immutable.',
+    description: 'A demand: can it be met, where, from when, and for how much? Nothing is created. Immutable.',
     'x-kubernetes-validations': [
       { rule: 'self == oldSelf', message: 'a quote is immutable: make another one.' },
       wholeSlices('numNodes'),
@@ -49,7 +50,9 @@ export const computeQuoteSpec = z
   });
 
 const offer = z.object({
-  rank: int('1 is the best.', 1),
+  rank: int('1 is the best: where it fits now, then where it is expected to fit later.', 1),
+  startTime: time('When its pods are expected to run.'),
+  finishTime: time('When it is expected to end.'),
   cluster: z.string().max(63).meta({ description: 'RegionalCluster.' }),
   region: z.string().max(63).meta({ description: 'Its region.' }),
   accelerator: z.string().max(63).meta({ description: 'Accelerator type, empty for CPU only.' }),
@@ -69,17 +72,17 @@ export const computeQuoteStatus = z
     observedGeneration: int('metadata.generation the status was made for.').optional(),
     conditions: conditions.optional(),
     answeredAt: time('When it was answered: the state of that moment.').optional(),
-    offers: z
-      .array(offer)
-      .max(16)
-      .optional()
-      .meta({ description: 'Where it would fit now, best first.', 'x-kubernetes-list-type': 'atomic' }),
+    offers: z.array(offer).max(16).optional().meta({
+      description: 'Where it fits now, then where it is expected to fit later; the best first of each.',
+      'x-kubernetes-list-type': 'atomic',
+    }),
     shortfalls: z.array(filtered).max(16).optional().meta({
       description: 'Where it would not fit, and what is short by how much.',
       'x-kubernetes-list-type': 'atomic',
     }),
     display: z
       .object({
+        start: z.string().max(32).optional().meta({ description: 'When it would start there: now, or a time.' }),
         best: z.string().max(63).optional().meta({ description: 'Best region.' }),
         cost: z.string().max(48).optional().meta({ description: 'Its cost.' }),
         kWh: z.string().max(32).optional().meta({ description: 'Its facility energy.' }),
@@ -107,6 +110,7 @@ export const COMPUTE_QUOTE: KindDefinition = {
   columns: [
     { name: 'Answered', path: '.status.conditions[?(@.type=="Answered")].status' },
     { name: 'Best', path: '.status.display.best' },
+    { name: 'Start', path: '.status.display.start' },
     { name: 'Cost', path: '.status.display.cost' },
     { name: 'kWh', path: '.status.display.kWh' },
     { name: 'CO2', path: '.status.display.co2' },

@@ -109,6 +109,7 @@ describe('a story as text', () => {
               gpus: 8,
               currency: 'CNY',
             },
+            ...{ startTime: '2026-01-01T01:00:00Z', finishTime: '2026-01-01T02:00:00Z' },
             ...{ scorePermille: 1000, costMicros: 5_000_000, wattHours: 9230, carbonGrams: 3729 },
           },
         ],
@@ -120,7 +121,7 @@ describe('a story as text', () => {
     expect(text).toMatch(/^Place +guian/m);
     expect(text).toContain('Decision (CheapestFirst), of the replica admitted last');
     expect(text).toMatch(/^ {2}1 +not ready +guian +gpu-3 +image cannot be pulled$/m);
-    expect(text).toMatch(/^ {2}1 +guian +guian-1 +8 H100 +1 +~5\.00 CNY +~9\.230 +~3\.729 kg$/m);
+    expect(text).toMatch(/^ {2}1 +guian +guian-1 +2026-01-01T01:00:00Z +8 H100 +1 +~5\.00 CNY +~9\.230 +~3\.729 kg$/m);
     expect(text).toMatch(/^ {2}far +InsufficientGPU +0 of 1 pods fit now$/m);
   });
 });

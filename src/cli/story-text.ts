@@ -74,10 +74,14 @@ function sections(story: Story, nowMs: number, paint: Paint): string[] {
     ...(decision === undefined ? [] : [decisionText(decision, ofWhat(story), paint)]),
     ...titled(
       'Offers',
-      ['RANK', 'REGION', 'CLUSTER', 'GPUS', 'NODES', 'COST', 'KWH', 'CO2'],
+      ['RANK', 'REGION', 'CLUSTER', 'START', 'GPUS', 'NODES', 'COST', 'KWH', 'CO2'],
       offers.map((offer) => [
-        ...[String(offer.rank), offer.region, offer.cluster, `${offer.gpus} ${offer.accelerator}`.trim()],
-        ...[String(offer.nodes), `~${units.money(offer.costMicros, offer.currency)}`],
+        ...[String(offer.rank), offer.region, offer.cluster, offer.startTime],
+        ...[
+          `${offer.gpus} ${offer.accelerator}`.trim(),
+          String(offer.nodes),
+          `~${units.money(offer.costMicros, offer.currency)}`,
+        ],
         ...[`~${units.kWh(offer.wattHours * 3600)}`, `~${units.kilograms(offer.carbonGrams)}`],
       ]),
     ),

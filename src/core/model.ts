@@ -261,6 +261,8 @@ export interface Snapshot {
   readonly costs?: ReadonlyMap<string, number>;
   /** How long a workload is sure to run at most, in ms, by what it declares and what its queue has learned. */
   readonly runMs?: (workload: Workload) => number;
+  /** When those that wait before it leave it room, in ms; undefined: none do wait, or nobody can tell. */
+  readonly turnAt?: (workload: Workload) => number | undefined;
   /** Labels of namespaces, for queues' selectors. */
   readonly namespaceLabels: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }

@@ -110,7 +110,14 @@ export const fitOf = (option: Option, workload: Workload, room: Room): GangFit |
     .scratch(option.cluster)
     .fit(workload.request.pods, option.state.shape(), option.avoid, formerNodes(option, workload));
 
-function fittingOf(option: Option, fit: GangFit, workload: Workload, room: Room): Fitting {
+/** @param startsAt when the place is free, in ms */
+export function fittingOf(
+  option: Option,
+  fit: GangFit,
+  workload: Workload,
+  room: Room,
+  startsAt: number = room.now,
+): Fitting {
   const { cluster } = option;
   return {
     option,
@@ -120,7 +127,7 @@ function fittingOf(option: Option, fit: GangFit, workload: Workload, room: Room)
     accelerator: option.entry?.type ?? '',
     currency: cluster.currency,
     rates: ratesAtPrice(wouldHold(option, fit, workload), room.price(cluster)),
-    waitMs: (cluster.startSeconds ?? 0) * 1000,
+    waitMs: Math.max(0, startsAt - room.now) + (cluster.startSeconds ?? 0) * 1000,
     strandedBoards: fit.strandedBoards,
     latencyMs: option.latencyMs,
   };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { runCycle } from './cycle.ts';
+import type { Running } from './model.ts';
 import { quote } from './planner.ts';
 import { A100, cluster, flat, H100, manyNodes, NOON, queue, snapshot, workload } from './testing/build.ts';
 
@@ -31,6 +32,8 @@ describe('a quote', () => {
         nodes: 2,
         gpus: 16,
         scorePermille: 1000,
+        startTime: '2026-01-15T04:00:00Z',
+        finishTime: '2026-01-15T06:00:00Z',
         costMicros: 650_224_000,
         currency: 'CNY',
         wattHours: 34_080,
@@ -49,6 +52,35 @@ describe('a quote', () => {
     const tariff = [{ months: [], hours: [13], pricePerKWhMicros: 1_000_000 }, ...flat(0)];
     const { offers } = quote(asked, ask, snapshot({ clusters: [cluster('guian', { tariff })] }), NOON);
     expect(offers[0]?.costMicros).toBe(657_040_000);
+  });
+
+  it('offers places that become free later after those that are free, priced for then', () => {
+    const running: Running[] = ['gpu-0001', 'gpu-0002'].map((node, i) => ({
+      ...workload(`r${i}`),
+      ...{ cluster: 'busy', accelerator: 'H100', preemptible: false, ending: false, charges: [], nodes: [node] },
+      ...{ admittedAt: NOON, lossSince: NOON, endsAt: NOON + (i + 1) * 3_600_000 },
+      perPod: { gpuMilli: 6000, cpuMilli: 0, memoryMi: 0 },
+    }));
+    const tariff = [{ months: [], hours: [14, 15], pricePerKWhMicros: 1_000_000 }, ...flat(0)];
+    const busy = cluster('busy', { tariff, nodes: manyNodes(2, { gpusFree: 2 }) });
+    const later = snapshot({ clusters: [cluster('guian'), busy], running: () => running });
+    const { offers, atOnce, shortfalls } = quote(asked, ask, later, NOON);
+    expect(offers.map(({ cluster: name, startTime }) => [name, startTime])).toEqual([
+      ['guian', '2026-01-15T04:00:00Z'],
+      ['busy', '2026-01-15T06:00:00Z'],
+    ]);
+    // From 14:00 to 16:00 in Shanghai: 17.04 kW for 2 h at 1 CNY, and 16 boards at 20 CNY an hour.
+    expect(offers[1]).toMatchObject({ finishTime: '2026-01-15T08:00:00Z', costMicros: 674_080_000 });
+    expect(atOnce).toBe(1);
+    expect(shortfalls).toMatchObject([{ cluster: 'busy', reason: 'InsufficientGPU' }]);
+    const only = { ...later, clusters: [busy], turnAt: () => NOON + 4 * 3_600_000 };
+    expect(quote(asked, ask, only, NOON)).toMatchObject({ atOnce: 0, offers: [{ startTime: '2026-01-15T08:00:00Z' }] });
+    const bound = { ...ask, finishBy: NOON + 3 * 3_600_000 };
+    expect(quote(asked, bound, later, NOON).shortfalls).toContainEqual({
+      cluster: 'busy',
+      reason: 'BeyondLimits',
+      message: '16 x H100: ends at 2026-01-15T08:00:00Z, it is to end by 2026-01-15T07:00:00Z',
+    });
   });
 
   it('turns offers beyond the limits into shortfalls with the numbers', () => {
@@ -79,6 +111,7 @@ describe('a quote', () => {
   it('answers for all regions when the queue itself is in the way, and for each when quota is', () => {
     expect(quote(workload('w', { queue: 'x' }), ask, world, NOON)).toEqual({
       offers: [],
+      atOnce: 0,
       shortfalls: [
         { cluster: '*', reason: 'QueueNotFound', message: 'queue x does not exist: create it or set spec.queue.' },
       ],

@@ -6,6 +6,7 @@
 import { PENDING_REASON } from '../api/index.ts';
 import type { Admit, Reservation, Running, Snapshot, Workload } from './model.ts';
 import type { Answer, Option, Options } from './options.ts';
+import type { GangFit } from './placement.ts';
 import type { Room } from './room.ts';
 import { Trial } from './trial.ts';
 
@@ -49,27 +50,13 @@ export class Reservations {
     if (best !== undefined) this.#made.push(best);
   }
 
-  /** When and where the first so many of what runs have ended. undefined: not even when all that ends has ended. */
   #earliest(option: Option, workload: Workload): Reservation | undefined {
-    const room = this.#room;
-    const { cluster, charges, entry } = option;
-    if (cluster.unusable !== undefined || charges === undefined) return undefined;
-    if (!room.quota.check(workload.queue, charges).ok) return undefined;
-    const ends = [...room.running, ...this.#started.map((admit) => this.#asRunning(admit))]
-      .filter((running) => running.cluster === cluster.name && endOf(running, room) !== undefined)
-      .sort((a, b) => (endOf(a, room) ?? 0) - (endOf(b, room) ?? 0));
-    const trial = new Trial(option, workload, room);
-    try {
-      const needed = fewest(ends, trial);
-      const last = needed === undefined ? undefined : ends[needed - 1];
-      const fit = last === undefined ? undefined : trial.fit();
-      if (last === undefined || fit === undefined) return undefined;
-      const nodes = [...new Set(room.scratch(cluster).nodeNames(fit))];
-      const startsAt = endOf(last, room) ?? room.now;
-      return { workload, cluster: cluster.name, accelerator: entry?.type ?? '', nodes, startsAt };
-    } finally {
-      trial.undo();
-    }
+    const running = [...this.#room.running, ...this.#started.map((admit) => this.#asRunning(admit))];
+    const found = earliestFit(option, workload, this.#room, running);
+    if (found === undefined) return undefined;
+    const { cluster, entry } = option;
+    const nodes = [...new Set(this.#room.scratch(cluster).nodeNames(found.fit))];
+    return { workload, cluster: cluster.name, accelerator: entry?.type ?? '', nodes, startsAt: found.startsAt };
   }
 
   #asRunning({ workload, cluster, accelerator, nodes, gpusPerNode, queueCharges }: Admit): Running {
@@ -89,6 +76,31 @@ export class Reservations {
   /** One for each cluster and accelerator: more would leave little for the work between. */
   #isTaken({ cluster, entry }: Option): boolean {
     return this.#made.some((one) => one.cluster === cluster.name && one.accelerator === (entry?.type ?? ''));
+  }
+}
+
+/** When and where the first so many of what runs have ended. undefined: not even when all that ends has ended. */
+export function earliestFit(
+  option: Option,
+  workload: Workload,
+  room: Room,
+  running: readonly Running[],
+): { readonly fit: GangFit; readonly startsAt: number } | undefined {
+  const { cluster, charges } = option;
+  if (cluster.unusable !== undefined || charges === undefined) return undefined;
+  if (!room.quota.check(workload.queue, charges).ok) return undefined;
+  const ends = running
+    .filter((one) => one.cluster === cluster.name && endOf(one, room) !== undefined)
+    .sort((a, b) => (endOf(a, room) ?? 0) - (endOf(b, room) ?? 0));
+  const trial = new Trial(option, workload, room);
+  try {
+    const needed = fewest(ends, trial);
+    const last = needed === undefined ? undefined : ends[needed - 1];
+    const fit = last === undefined ? undefined : trial.fit();
+    if (last === undefined || fit === undefined) return undefined;
+    return { fit, startsAt: endOf(last, room) ?? room.now };
+  } finally {
+    trial.undo();
   }
 }
 

@@ -194,7 +194,18 @@ describe('the sentence of an answer', () => {
     currency: 'CNY',
     wattHours: 12_345_000,
     carbonGrams: 4_990_000,
+    startTime: '2026-01-15T06:00:00Z',
+    finishTime: '2026-01-16T06:00:00Z',
   };
+
+  it('says from when on, where it is not now, and how many are now, where some are', () => {
+    expect(metSentence([offer, { ...offer, region: 'far' }], 3, 86_400, 0)).toMatch(
+      /^cannot be met now; expected from 2026-01-15T06:00:00Z on, in 2 of 3 regions; best guian: /,
+    );
+    expect(metSentence([offer, { ...offer, region: 'far' }], 3, 86_400, 1)).toMatch(
+      /^can be met now in 1 of 3 regions/,
+    );
+  });
 
   it('groups the digits and says the run time exactly', () => {
     expect(metSentence([offer], 3, 86_400)).toBe(

@@ -30,6 +30,8 @@ export interface QuoteContext {
 
 export interface Answer {
   readonly offers: readonly Offer[];
+  /** How many of them, the first ones, are good now. */
+  readonly atOnce: number;
   readonly shortfalls: readonly Filtered[];
   /** Condition Answered's. */
   readonly message: string;
@@ -56,17 +58,25 @@ export function answer(quote: ComputeQuote, context: QuoteContext): Answer {
   const { snapshot, nowMs } = context;
   const workload = workloadOf(quote, context, request);
   const { runtimeSeconds, limits } = quote.spec;
-  const planned = plan(workload, { runtimeSeconds, limits }, snapshot, nowMs);
+  const { finishBy, ...bounds } = limits;
+  const by = finishBy === undefined ? {} : { finishBy: Date.parse(finishBy) };
+  const planned = plan(workload, { runtimeSeconds, limits: bounds, ...by }, snapshot, nowMs);
   const offers = planned.offers.map(bounded);
   const shortfalls = planned.shortfalls.map((entry) => ({ ...entry, message: entry.message.slice(0, 512) }));
   if (offers.length > 0) {
     const regions = new Set(snapshot.clusters.map((cluster) => cluster.region)).size;
-    return { offers, shortfalls, message: metSentence(offers, regions, runtimeSeconds), missing: false };
+    return {
+      offers,
+      atOnce: planned.atOnce,
+      shortfalls,
+      message: metSentence(offers, regions, runtimeSeconds, planned.atOnce),
+      missing: false,
+    };
   }
   // The sentence that a training would wait with; none when it fits and only the limits forbid it.
   const waits = runCycle([workload], snapshot, nowMs, { limit: 1 }).pending[0];
   const message = unmetSentence(waits?.message, shortfalls);
-  return { offers, shortfalls, message, missing: waits?.reason !== undefined && UNSEEN.has(waits.reason) };
+  return { offers, atOnce: 0, shortfalls, message, missing: waits?.reason !== undefined && UNSEEN.has(waits.reason) };
 }
 
 /** Reasons that may hold only until another watch delivers what was made beside the quote. */
@@ -85,7 +95,13 @@ interface Refusal {
 /** Nothing about any region: the demand itself cannot be judged. */
 function refused({ reason, message }: Refusal): Answer {
   const shortfalls = [{ cluster: '*', reason, message: message.slice(0, 512) }];
-  return { offers: [], shortfalls, message: unmetSentence(message, shortfalls), missing: UNSEEN.has(reason) };
+  return {
+    offers: [],
+    atOnce: 0,
+    shortfalls,
+    message: unmetSentence(message, shortfalls),
+    missing: UNSEEN.has(reason),
+  };
 }
 
 function requestOf(quote: ComputeQuote, context: QuoteContext): GangRequest | Refusal {
@@ -171,7 +187,7 @@ export function answeredStatus(quote: ComputeQuote, given: Answer, nowMs: number
         {
           type: CONDITION.Answered,
           status: 'True',
-          reason: best === undefined ? 'NoOffer' : 'Offers',
+          reason: best === undefined ? 'NoOffer' : given.atOnce > 0 ? 'Offers' : 'OffersLater',
           message: given.message.slice(0, 4096),
         },
       ],
@@ -180,12 +196,13 @@ export function answeredStatus(quote: ComputeQuote, given: Answer, nowMs: number
     ),
     offers: [...given.offers],
     shortfalls: [...given.shortfalls],
-    display: best === undefined ? {} : displayOf(best),
+    display: best === undefined ? {} : displayOf(best, given.atOnce > 0),
   };
 }
 
 /** As the columns of trainings show them; `~` marks an estimate. */
-const displayOf = (offer: Offer): NonNullable<ComputeQuoteStatus['display']> => ({
+const displayOf = (offer: Offer, atOnce: boolean): NonNullable<ComputeQuoteStatus['display']> => ({
+  start: atOnce ? 'now' : offer.startTime,
   best: offer.region,
   cost: `${(offer.costMicros / 1_000_000).toFixed(2)} ${offer.currency}`,
   kWh: `~${(offer.wattHours / 1000).toFixed(3)}`,

@@ -2,11 +2,23 @@ import type { Filtered, Offer } from '../api/index.ts';
 
 const MAX_NAMED = 6;
 
-/** `can be met now in 2 of 3 regions; best guian: 512 H100 on 64 nodes, 41,200.00 CNY, ... for 24 h`. */
-export function metSentence(offers: readonly Offer[], regions: number, runtimeSeconds: number): string {
+/**
+ * `can be met now in 2 of 3 regions; best guian: 512 H100 on 64 nodes, 41,200.00 CNY, ... for 24 h`.
+ * @param atOnce how many of the offers, the first ones, are good now
+ */
+export function metSentence(
+  offers: readonly Offer[],
+  regions: number,
+  runtimeSeconds: number,
+  atOnce: number = offers.length,
+): string {
   const [best] = offers;
-  const where = new Set(offers.map((offer) => offer.region)).size;
-  const reach = `can be met now in ${where} of ${count(regions, 'region')}`;
+  const places = (some: readonly Offer[]): number => new Set(some.map((offer) => offer.region)).size;
+  const of = `of ${count(regions, 'region')}`;
+  const reach =
+    atOnce > 0
+      ? `can be met now in ${places(offers.slice(0, atOnce))} ${of}`
+      : `cannot be met now; expected from ${best?.startTime} on, in ${places(offers)} ${of}`;
   if (best === undefined) return reach;
   const name = best.cluster === best.region ? best.region : `${best.region} (cluster ${best.cluster})`;
   const nodes = count(best.nodes, 'node');

@@ -1,4 +1,4 @@
-import type { ComputeQueue } from '../api/index.ts';
+import { type ComputeQueue, PENDING_REASON } from '../api/index.ts';
 import { Cycle } from '../core/cycle.ts';
 import type {
   Admit,
@@ -171,13 +171,23 @@ export class Scheduler {
 
   /** When those that wait for nodes are expected to start, in ms by Workload.key. */
   forecast(): ReadonlyMap<string, number> {
+    return this.#forecast([]);
+  }
+
+  /** @param asking such as only ask when they could start */
+  #forecast(asking: readonly Workload[]): ReadonlyMap<string, number> {
     const nowMs = this.#options.clock.now();
     const { clusters, running = () => [] } = this.snapshot();
-    const seconds = ({ key }: Workload): number => this.#estimates.remainingMs(key, LIKELY, nowMs) / 1000;
-    const reason = ({ key }: Workload) => this.answer(key)?.reason;
-    const pending = this.#pending.values();
+    const asks = new Set(asking.map(({ key }) => key));
     return startForecast(
-      { clusters, running: running(), pending, reservations: this.#reservations, reason, seconds },
+      {
+        clusters,
+        running: running(),
+        pending: [...this.#pending.values(), ...asking],
+        reservations: this.#reservations,
+        reason: ({ key }) => (asks.has(key) ? PENDING_REASON.InsufficientGPU : this.answer(key)?.reason),
+        seconds: ({ key }) => this.#estimates.remainingMs(key, LIKELY, nowMs) / 1000,
+      },
       nowMs,
     );
   }
@@ -202,6 +212,7 @@ export class Scheduler {
       running: () => [...this.#holders.values()].filter(({ attempt }) => attempt > 0).map((one) => this.#running(one)),
       runMs: ({ key }) => this.#estimates.remainingMs(key, SURELY, this.#options.clock.now()),
       nominations: this.#nominations.view(),
+      turnAt: (workload) => this.#forecast([workload]).get(workload.key),
       namespaceLabels: new Map([...namespaces.list()].map((item) => [item.metadata.name, item.metadata.labels])),
     };
   }
