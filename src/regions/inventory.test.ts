@@ -142,3 +142,63 @@ describe('the table', () => {
     expect(tested.table().labelSets.length).toBe(0);
   });
 });
+
+describe('room that grew', () => {
+  /** How often it did since the last call, on nodes with boards and on any. */
+  function growth(tested: Inventory): () => [boards: number, any: number] {
+    let before: [number, number] = [0, 0];
+    const look = (): [number, number] => {
+      tested.table();
+      const grown = tested.grown();
+      const now: [number, number] = [grown.get('H100') ?? 0, grown.get('') ?? 0];
+      const since: [number, number] = [now[0] - before[0], now[1] - before[1]];
+      before = now;
+      return since;
+    };
+    look();
+    return look;
+  }
+
+  it('is counted when something is given back, and not when something is taken or stays', () => {
+    const tested = inventory(aNode('n1'), aNode('n2'));
+    const since = growth(tested);
+    tested.reserve({ run: RUN, nodes: ['n1'], perPod });
+    tested.upsertPod(aPod('p1', 'n1', gpus(4, 8000, 1000)), RUN);
+    expect(since()).toEqual([0, 0]);
+    tested.upsertNode(aNode('n1'));
+    tested.release(RUN);
+    expect(since()).toEqual([0, 0]);
+    tested.removePod('p1');
+    expect(since()).toEqual([1, 1]);
+    tested.upsertForeignPod(aForeignPod('f', 'n2', gpus(1)));
+    expect(since()).toEqual([0, 0]);
+    tested.removeForeignPod('f');
+    expect(since()).toEqual([1, 1]);
+  });
+
+  it('is counted when a node comes into service, is new, or becomes another kind of node', () => {
+    const tested = inventory(aNode('n1', 8, { ready: false }));
+    const since = growth(tested);
+    tested.upsertNode(aNode('n1'));
+    expect(since()).toEqual([1, 1]);
+    tested.upsertNode(aNode('n1', 8, { ready: false }));
+    expect(since()).toEqual([0, 0]);
+    tested.upsertNode(aNode('n2'));
+    expect(since()).toEqual([1, 1]);
+    tested.upsertNode(aNode('n1', 8, { ready: false, taints: [{ key: 'k', effect: 'NoSchedule' }] }));
+    expect(since()).toEqual([1, 1]);
+  });
+
+  it('never falls, also when the list of accelerators changes', () => {
+    const tested = inventory(aNode('n1'));
+    const since = growth(tested);
+    tested.upsertForeignPod(aForeignPod('f', 'n1', gpus(1)));
+    expect(since()).toEqual([0, 0]);
+    tested.removeForeignPod('f');
+    tested.table();
+    tested.setAccelerators([{ ...H100, type: 'H800' }]);
+    expect(since()[1]).toBeGreaterThan(0);
+    tested.setAccelerators([H100]);
+    expect(since()[0]).toBeGreaterThan(0);
+  });
+});

@@ -64,6 +64,19 @@ export class Inventory {
   readonly #listeners = new Set<() => void>();
   #accelerators: readonly AcceleratorType[] = [];
   #table: Columns | undefined;
+  /** How often room grew, by index of the accelerator (-1: nodes without one). */
+  readonly #grown = new Map<number, number>();
+  #rebuilt = 0;
+
+  /**
+   * How often, as of the last table, room grew: on nodes with each declared accelerator, and ('') on any node. The
+   * numbers only grow.
+   */
+  grown(): Map<string, number> {
+    const all = [...this.#grown.values()].reduce((sum, times) => sum + times, this.#rebuilt);
+    const byType = this.#accelerators.map(({ type }, i) => [type, this.#rebuilt + (this.#grown.get(i) ?? 0)] as const);
+    return new Map([['', all], ...byType]);
+  }
 
   /** Calls `listener` on each change that could matter to a placement; it must be quick. Returns the way to end it. */
   onChange(listener: () => void): () => void {
@@ -74,6 +87,9 @@ export class Inventory {
   setAccelerators(accelerators: readonly AcceleratorType[]): void {
     if (JSON.stringify(accelerators) === JSON.stringify(this.#accelerators)) return;
     this.#accelerators = accelerators;
+    // Under the new list the old indexes mean nothing; the sum of all must not fall.
+    this.#rebuilt += [...this.#grown.values()].reduce((sum, times) => sum + times, 0);
+    this.#grown.clear();
     this.#rebuild();
   }
 
@@ -199,7 +215,7 @@ export class Inventory {
     } else {
       for (const name of this.#dirty) {
         const row = this.#rows.get(name);
-        if (row !== undefined) this.#writeRow(this.#table, row);
+        if (row !== undefined) this.#renewRow(this.#table, row);
       }
     }
     this.#dirty.clear();
@@ -246,6 +262,7 @@ export class Inventory {
 
   #rebuild(): void {
     this.#table = undefined;
+    this.#rebuilt += 1;
     this.#grow();
   }
 
@@ -279,6 +296,16 @@ export class Inventory {
     );
   }
 
+  #renewRow(table: Columns, row: Row): void {
+    const { index } = row;
+    const before = COLUMNS.map((column) => table[column][index] ?? 0);
+    this.#writeRow(table, row);
+    const now = COLUMNS.map((column) => table[column][index] ?? 0);
+    if (!hasMoreRoom(before, now)) return;
+    const accelerator = table.accelerator[index] ?? -1;
+    this.#grown.set(accelerator, (this.#grown.get(accelerator) ?? 0) + 1);
+  }
+
   #writeRow(table: Columns, row: Row): void {
     const { node, index } = row;
     const name = node.metadata.name;
@@ -304,6 +331,23 @@ export class Inventory {
 interface Columns extends NodeTable {
   readonly names: string[];
 }
+
+/** What a node is, then what is free on it. */
+const COLUMNS = [
+  'accelerator',
+  'labelSet',
+  'taintSet',
+  'usable',
+  'gpuFree',
+  'cpuFree',
+  'memoryFree',
+  'podsFree',
+] as const;
+const KINDS = 3;
+
+/** A node that has become another kind of node may suit somebody whom it did not suit before. */
+const hasMoreRoom = (before: readonly number[], now: readonly number[]): boolean =>
+  now.some((value, i) => (i < KINDS ? value !== before[i] : value > (before[i] ?? 0)));
 
 function newColumns(count: number): Columns {
   return {

@@ -37,8 +37,14 @@ export class Nominations {
     return true;
   }
 
-  delete(key: string): void {
-    this.#entries.delete(key);
+  /** Keys of those for whom a place is being cleared. */
+  keys(): IterableIterator<string> {
+    return this.#entries.keys();
+  }
+
+  /** @returns whether there was one */
+  delete(key: string): boolean {
+    return this.#entries.delete(key);
   }
 
   /** A workload holds nothing any more: a place of which it was the last to leave is clear. */

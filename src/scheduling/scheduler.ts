@@ -1,21 +1,13 @@
 import { type ComputeQueue, PENDING_REASON } from '../api/index.ts';
 import { Cycle } from '../core/cycle.ts';
-import type {
-  Admit,
-  CyclePlan,
-  Nominated,
-  NotAdmitted,
-  Reservation,
-  Running,
-  Snapshot,
-  Workload,
-} from '../core/model.ts';
+import type { Admit, Nominated, NotAdmitted, Reservation, Running, Snapshot, Workload } from '../core/model.ts';
 import { QuotaTree } from '../core/quota.ts';
 import type { Store } from '../kube/store.ts';
 import { clusterView, type Inventory, type Member, type MemberNamespace, type MemberSource } from '../regions/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
+import { Changes } from './changes.ts';
 import { QuotaDrain } from './drain.ts';
 import { Estimates } from './estimates.ts';
 import { schedulerMetrics } from './metrics.ts';
@@ -24,6 +16,7 @@ import { queueView } from './queue-view.ts';
 import { startForecast } from './start-forecast.ts';
 import { StartTimes } from './start-times.ts';
 import type { Binder, Holder, Observation } from './types.ts';
+import { Waiting } from './waiting.ts';
 
 export interface SchedulerOptions {
   readonly members: MemberSource & { inventory(cluster: string): Inventory | undefined };
@@ -53,6 +46,8 @@ const MAX_WINDOW_MS = 100;
 const LIKELY = 0.5;
 const SURELY = 0.9;
 const RESERVATION_LOOK_MS = 10_000;
+/** Protections against preemption and waits for a reservation end with time: even who is parked is tried this often. */
+const LOOK_AT_ALL_MS = 30_000;
 /** Decisions between two turns of the event loop, and the most admissions of one cycle. */
 const SLICE = 32;
 const MAX_ADMITTED = 500;
@@ -67,7 +62,8 @@ export class Scheduler {
   readonly #logger: Logger;
   readonly #metrics: ReturnType<typeof schedulerMetrics>;
   readonly #binders = new Map<Workload['kind'], Binder>();
-  readonly #pending = new Map<string, Workload>();
+  readonly #pending = new Waiting();
+  readonly #changed: Changes;
   readonly #holders = new Map<string, Holder>();
   readonly #assumed = new Map<string, Assumed>();
   readonly #answers = new Map<string, NotAdmitted>();
@@ -85,15 +81,19 @@ export class Scheduler {
   #drainDue = true;
   readonly #listeners = new Set<() => void>();
   #dirty = true;
+  #lookAtAllFrom = 0;
   #wake: (() => void) | undefined;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#changed = new Changes(options.queues, options.members);
     this.#logger = options.logger.child({ component: 'scheduler' });
     this.#metrics = schedulerMetrics(options.metrics);
     // Status writes change a queue's version, not its generation: they must not cause the next cycle.
     options.queues.subscribe(({ old, obj, type }) => {
-      if (type !== 'updated' || old?.metadata.generation !== obj.metadata.generation) this.#drainSoon();
+      if (type === 'updated' && old?.metadata.generation === obj.metadata.generation) return;
+      this.#changed.settings();
+      this.#drainSoon();
     });
     options.namespaces.subscribe(() => this.wake());
     options.members.subscribe({
@@ -146,6 +146,11 @@ export class Scheduler {
 
   /** Something changed that a placement could depend on. */
   wake(): void {
+    this.#changed.settings();
+    this.#lookSoon();
+  }
+
+  #lookSoon(): void {
     this.#dirty = true;
     this.#wake?.();
   }
@@ -262,7 +267,7 @@ export class Scheduler {
 
   async #waitForWork(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    while (!signal.aborted && !(this.#drainDue || (this.#dirty && this.#pending.size > 0))) {
+    while (!signal.aborted && !(this.#drainDue || (this.#isDue() && this.#pending.size > 0))) {
       await new Promise<void>((resolve) => {
         const done = (): void => {
           this.#wake = undefined;
@@ -283,6 +288,11 @@ export class Scheduler {
     }
   }
 
+  /** Something changed, or it is time to try all again. */
+  #isDue(): boolean {
+    return this.#dirty || this.#options.clock.monotonic() >= this.#lookAtAllFrom;
+  }
+
   /** Stops what queues use beyond a quota that was lowered, when their delay is over. */
   #drainQuota(): void {
     const { clock } = this.#options;
@@ -296,7 +306,7 @@ export class Scheduler {
   /** A quota was changed, or the delay of one that was lowered is over. */
   #drainSoon(): void {
     this.#drainDue = true;
-    this.wake();
+    this.#lookSoon();
   }
 
   #changes = 0;
@@ -305,9 +315,15 @@ export class Scheduler {
   async #cycle(epoch: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     const started = clock.monotonic();
-    const heads = [...this.#pending.values()];
     const state = this.snapshot();
-    this.#costs = this.#estimates.costs(heads, state.queues, clock.now());
+    if (started >= this.#lookAtAllFrom) {
+      this.#changed.settings();
+      this.#lookAtAllFrom = started + LOOK_AT_ALL_MS;
+    }
+    const marks = this.#changed.marks();
+    const always = [...this.#nominations.keys(), ...this.#reservations.map(({ workload }) => workload.key)];
+    const heads = this.#pending.awake(marks, always);
+    this.#costs = this.#estimates.costs(this.#pending.values(), state.queues, clock.now());
     const cycle = new Cycle(heads, { ...state, costs: this.#costs }, clock.now(), { limit: MAX_ADMITTED });
     while (!cycle.step(SLICE)) {
       await new Promise((resolve) => setImmediate(resolve));
@@ -317,20 +333,23 @@ export class Scheduler {
     this.#metrics.cycleSeconds((clock.monotonic() - started) / 1000);
     this.#reservations = plan.reservations;
     this.#cancelLook?.();
-    if (plan.reservations.length > 0) this.#cancelLook = clock.setTimer(() => this.wake(), RESERVATION_LOOK_MS);
-    for (const key of plan.lapsed) this.#nominations.delete(key);
+    if (plan.reservations.length > 0) this.#cancelLook = clock.setTimer(() => this.#lookSoon(), RESERVATION_LOOK_MS);
+    for (const key of plan.lapsed) this.#forgetNomination(key);
     for (const nominated of plan.nominated) void this.#nominate(nominated);
     for (const admit of plan.admitted) {
       // Meanwhile it may have changed, or gone.
       if (this.#pending.get(admit.workload.key) === admit.workload) this.#assume(admit, epoch);
     }
     if (plan.admitted.length + plan.pending.length < heads.length) this.#dirty = true;
-    this.#answer(plan);
+    const isStrict = ({ queue }: Workload): boolean => this.#options.queues.get(queue)?.spec.ordering === 'StrictFIFO';
+    this.#pending.park(plan.pending, marks, isStrict);
+    this.#answer(plan.pending);
+    this.#answer(this.#pending.unanswered());
     for (const listener of this.#listeners) listener();
   }
 
-  #answer(plan: CyclePlan): void {
-    for (const answer of plan.pending) {
+  #answer(answers: readonly NotAdmitted[]): void {
+    for (const answer of answers) {
       if (this.#pending.get(answer.workload.key) !== answer.workload) continue;
       this.#answers.set(answer.workload.key, answer);
       this.#metrics.attempt('unschedulable');
@@ -348,13 +367,19 @@ export class Scheduler {
       ?.nominate(nominated)
       .catch(() => false);
     if (stored !== true) {
-      this.#nominations.delete(workload.key);
-      this.#touch();
+      this.#forgetNomination(workload.key);
       return;
     }
     if (!this.#nominations.stored(nominated)) return;
     this.#metrics.preempted(workload.queue, nomination.victims.length);
     this.#wakeVictims(nomination.victims);
+  }
+
+  /** The place is open to others again. */
+  #forgetNomination(key: string): void {
+    if (!this.#nominations.delete(key)) return;
+    this.#changed.settings();
+    this.#touch();
   }
 
   #wakeVictims(victims: readonly { readonly kind: Workload['kind']; namespace: string; name: string }[]): void {
@@ -419,21 +444,20 @@ export class Scheduler {
   }
 
   #setPending(key: string, workload: Workload | undefined): void {
-    const old = this.#pending.get(key);
     if (workload === undefined) {
       this.#pending.delete(key);
       this.#answers.delete(key);
-      this.#nominations.delete(key);
+      this.#forgetNomination(key);
       return;
     }
-    this.#pending.set(key, workload);
-    if (old?.classKey !== workload.classKey) this.#touch();
+    if (this.#pending.set(workload)) this.#touch();
   }
 
   #setHolder(key: string, holder: Holder | undefined): void {
     const old = this.#holders.get(key);
     if (old !== undefined && (holder === undefined || old.run !== holder.run || old.cluster !== holder.cluster)) {
       this.#options.members.inventory(old.cluster)?.release(old.run);
+      if (holder === undefined || old.attempt > 0) this.#changed.quota(old.queue);
       if (holder === undefined) this.#touch();
     }
     if (holder === undefined) {
@@ -443,7 +467,10 @@ export class Scheduler {
       return;
     }
     this.#holders.set(key, holder);
-    if (old?.run !== holder.run || old.cluster !== holder.cluster) this.#reserve(holder);
+    if (old?.run === holder.run && old.cluster === holder.cluster) return;
+    this.#reserve(holder);
+    // Somebody who waits may push it out from now on.
+    if (holder.attempt > 0) this.#changed.holder(holder.queue);
   }
 
   #reserve(holder: Holder): void {
@@ -463,7 +490,7 @@ export class Scheduler {
 
   #touch(): void {
     this.#changes += 1;
-    this.wake();
+    this.#lookSoon();
   }
 
   /** A member's capacity: what its stores say, and what we have reserved there. */
