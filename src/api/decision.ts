@@ -23,6 +23,10 @@ const admissionShape = {
   cluster: name('RegionalCluster that runs it.'),
   accelerator: name('Accelerator type, or empty for a CPU-only workload.'),
   resourceName: z.string().max(253).meta({ description: 'Extended resource of that accelerator in that cluster.' }),
+  resourcesPerUnit: z
+    .record(z.string(), z.int())
+    .optional()
+    .meta({ description: 'Further extended resources of each pod, beside that one.', maxProperties: 8 }),
   gpusPerNode: int('Accelerators of each pod.'),
   cpuMilliPerNode: int('CPU of each pod in thousandths of a core.'),
   memoryMiPerNode: int('Memory of each pod in MiB.'),

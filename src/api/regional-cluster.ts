@@ -22,6 +22,11 @@ export const acceleratorType = z
       100_000,
     ),
     gpuHourMicros: int('Price of one unit for an hour without electricity, in millionths of the currency.'),
+    perUnit: z.record(z.string(), z.int().min(1).max(1_000_000_000)).optional().meta({
+      description:
+        'Further extended resources that a pod with this type asks for, as the device plugin reads them for each of its units: of HAMi nvidia.com/gpumem in MiB and nvidia.com/gpucores in percent. Default: none.',
+      maxProperties: 8,
+    }),
     board: z
       .object({
         type: z
@@ -30,6 +35,11 @@ export const acceleratorType = z
           .max(63)
           .meta({ description: 'Accelerator type of the whole board: quota rows of that type count it.' }),
         permille: int('Part of the board that one unit is, in thousandths (a MIG 1g slice of seven: 143).', 1, 1000),
+        replicas: int(
+          'How often the device plugin offers each board under this resource, where the size of a unit is not in the offer but in perUnit (the deviceSplitCount of HAMi): a node then has so many units as its boards have parts. Default: the plugin offers just the units.',
+          1,
+          1000,
+        ).optional(),
       })
       .optional()
       .meta({
@@ -37,7 +47,15 @@ export const acceleratorType = z
           'Set where one unit of the resource is a part of a board, as device plugins offer them: a MIG profile, a replica of time slicing. Quota and GPU-hours count it by its part. Default: a whole board of this type.',
       }),
   })
-  .meta({ description: 'One type of accelerator; vendors differ only in these data.' });
+  .meta({
+    description: 'One type of accelerator; vendors differ only in these data.',
+    'x-kubernetes-validations': [
+      {
+        rule: '!has(self.perUnit) || !(self.resourceName in self.perUnit)',
+        message: 'perUnit is for further resources: the operator sets resourceName itself.',
+      },
+    ],
+  });
 export type AcceleratorType = z.output<typeof acceleratorType>;
 
 export const tariffBand = z

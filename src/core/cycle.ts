@@ -150,12 +150,14 @@ export class Cycle {
     const queueCharges = option.charges ?? [];
     const filtered = [...options.filtered, ...this.#refused(workload, options, asked, ranking)];
     const scratch = this.#room.scratch(option.cluster);
+    const device = option.cluster.accelerators[option.accelerator];
     const admit: Admit = {
       workload,
       cluster: option.cluster.name,
       region: option.cluster.region,
       accelerator: option.entry?.type ?? '',
-      resourceName: option.cluster.accelerators[option.accelerator]?.resourceName ?? '',
+      resourceName: device?.resourceName ?? '',
+      ...(device?.perUnit === undefined ? {} : { perUnit: device.perUnit }),
       gpusPerNode: option.entry?.countPerNode ?? 0,
       nodes: scratch.nodeNames(fit),
       queueCharges,

@@ -273,6 +273,8 @@ export interface Placed {
   /** Type, or '' for CPU only. */
   readonly accelerator: string;
   readonly resourceName: string;
+  /** Further extended resources of each pod. */
+  readonly perUnit?: Readonly<Record<string, number>>;
   readonly gpusPerNode: number;
   /** Node name of each pod in rank order. */
   readonly nodes: readonly string[];

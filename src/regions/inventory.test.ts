@@ -143,6 +143,22 @@ describe('the table', () => {
   });
 });
 
+describe('boards that a device plugin offers several times each', () => {
+  it('have as many units as parts, whatever is offered', () => {
+    const share = (permille: number, replicas: number): number[] => {
+      const tested = new Inventory();
+      tested.setAccelerators([{ ...H100, board: { type: 'H100', permille, replicas } }]);
+      tested.upsertNode(aNode('n1', 20));
+      return freeBoards(tested);
+    };
+    // Two boards, offered ten times each.
+    expect(share(250, 10)).toEqual([8]);
+    expect(share(300, 10)).toEqual([6]);
+    expect(share(1000, 10)).toEqual([2]);
+    expect(share(50, 10)).toEqual([20]);
+  });
+});
+
 describe('room that grew', () => {
   /** How often it did since the last call, on nodes with boards and on any. */
   function growth(tested: Inventory): () => [boards: number, any: number] {

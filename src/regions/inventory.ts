@@ -310,11 +310,12 @@ export class Inventory {
     const { node, index } = row;
     const name = node.metadata.name;
     const accelerator = this.#acceleratorOf(node);
-    const resource = this.#accelerators[accelerator]?.resourceName;
+    const device = this.#accelerators[accelerator];
+    const resource = device?.resourceName;
     const used = none();
     for (const pod of this.#foreign.get(name)?.values() ?? []) addAmounts(used, pod, resource);
     for (const run of this.#runs.get(name)?.values() ?? []) addLarger(used, run, resource);
-    const gpuTotal = resource === undefined ? 0 : (node.allocatable.extended[resource] ?? 0) * 1000;
+    const gpuTotal = device === undefined ? 0 : unitsOn(node, device) * 1000;
     table.usable[index] = node.ready && !node.unschedulable && node.metadata.deletionTimestamp === undefined ? 1 : 0;
     table.accelerator[index] = accelerator;
     table.gpuTotal[index] = gpuTotal;
@@ -396,6 +397,14 @@ function addLarger(sum: Sum, run: RunOnNode, resource: string | undefined): void
   sum.memory += Math.max(run.reserved.memory, pods.memory);
   sum.gpu += Math.max(run.reserved.gpu, pods.gpu);
   sum.pods += Math.max(run.reserved.pods, pods.pods);
+}
+
+/** Units of the type that a node has: those it offers, or the parts of the boards that it offers several times each. */
+function unitsOn({ allocatable }: MemberNode, { resourceName, board }: AcceleratorType): number {
+  const offered = allocatable.extended[resourceName] ?? 0;
+  if (board?.replicas === undefined) return offered;
+  const boards = Math.floor(offered / board.replicas);
+  return Math.min(offered, boards * Math.floor(1000 / board.permille));
 }
 
 const matches = (selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean =>

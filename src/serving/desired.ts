@@ -140,6 +140,7 @@ function mainContainer({ serving, admission, place, template }: Part): Container
     resources: mainResources([base?.resources], {
       resourceName: admission.resourceName,
       perPod: admission.gpusPerNode,
+      perUnit: admission.resourcesPerUnit,
     }),
   };
 }

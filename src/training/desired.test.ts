@@ -21,6 +21,20 @@ describe('the Job of an attempt', () => {
     expect(seconds(anAdmission({ relocateAfterSeconds: 600 }))).toBe(600);
   });
 
+  it('asks for what the device plugin wants to know of each unit, beside the units', () => {
+    const admission = anAdmission({
+      resourceName: 'nvidia.com/gpu',
+      gpusPerNode: 2,
+      resourcesPerUnit: { 'nvidia.com/gpumem': 20_480, 'nvidia.com/gpucores': 25 },
+    });
+    const job = memberJob(aTraining(), admission, PLACE) as unknown as {
+      spec: { template: { spec: { containers: { resources: Record<string, Record<string, string>> }[] } } };
+    };
+    const asked = { 'nvidia.com/gpu': '2', 'nvidia.com/gpumem': '20480', 'nvidia.com/gpucores': '25' };
+    const { resources } = job.spec.template.spec.containers[0] ?? {};
+    expect(resources).toMatchObject({ limits: asked, requests: asked });
+  });
+
   it('gives pods the grace that the hub waits for', () => {
     expect(graceSeconds(aTraining())).toBe(30);
     const template = { podTemplate: { spec: { terminationGracePeriodSeconds: 5 } } };

@@ -120,6 +120,7 @@ function trainerContainer(
     resources: mainResources([base?.resources, trainer.resourcesPerNode], {
       resourceName: admission.resourceName,
       perPod: admission.gpusPerNode,
+      perUnit: admission.resourcesPerUnit,
     }),
   };
 }

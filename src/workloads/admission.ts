@@ -12,6 +12,7 @@ export function admissionOf(
     cluster: admit.cluster,
     accelerator: admit.accelerator,
     resourceName: admit.resourceName,
+    ...(admit.perUnit === undefined ? {} : { resourcesPerUnit: { ...admit.perUnit } }),
     gpusPerNode: admit.gpusPerNode,
     cpuMilliPerNode: admit.workload.request.cpuMilli,
     memoryMiPerNode: admit.workload.request.memoryMi,

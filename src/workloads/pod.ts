@@ -42,6 +42,8 @@ export interface AcceleratorUse {
   /** '' : CPU only. */
   readonly resourceName: string;
   readonly perPod: number;
+  /** Further extended resources, as the device plugin reads them for each unit. */
+  readonly perUnit?: Readonly<Record<string, number>> | undefined;
 }
 
 /**
@@ -58,9 +60,11 @@ export function mainResources(
     Object.assign(limits, layer?.limits);
     Object.assign(requests, layer?.requests);
   }
-  if (accelerator.resourceName !== '') {
-    limits[accelerator.resourceName] = String(accelerator.perPod);
-    requests[accelerator.resourceName] = String(accelerator.perPod);
+  const { resourceName, perPod, perUnit } = accelerator;
+  const devices = resourceName === '' ? {} : { [resourceName]: perPod, ...perUnit };
+  for (const [name, amount] of Object.entries(devices)) {
+    limits[name] = String(amount);
+    requests[name] = String(amount);
   }
   return { limits, requests };
 }

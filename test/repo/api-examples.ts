@@ -56,6 +56,11 @@ export const WITH_OPTIONAL_BLOCKS: Readonly<Record<string, object>> = {
   ComputeQueue: { parent: 'root', quota: [{ nominal: 8 }], namespaceSelector: {} },
 };
 
+const hami = (perUnit: object) => ({
+  ...{ type: 'H100-20g', resourceName: 'nvidia.com/gpu', boardWatts: 175, gpuHourMicros: 2_000_000 },
+  ...{ board: { type: 'H100', permille: 250, replicas: 10 }, perUnit },
+});
+
 /** What one example does to the minimal object. */
 export interface Case {
   /** Merge patch that makes the object as it was; absent: the example is about creation. */
@@ -245,6 +250,13 @@ export const RULE_EXAMPLES: readonly RuleExample[] = [
     [long(64), 'gui.an'],
   ),
   immutable('RegionalCluster', '.spec.region', { region: 'guian' }, { region: 'lingang' }),
+  {
+    kind: 'RegionalCluster',
+    at: '.spec.accelerators[]',
+    message: 'perUnit is for further resources: the operator sets resourceName itself.',
+    accepted: [{ spec: { accelerators: [hami({ 'nvidia.com/gpumem': 20_480 })] } }],
+    refused: [{ spec: { accelerators: [hami({ 'nvidia.com/gpu': 1 })] } }],
+  },
   {
     kind: 'RegionalCluster',
     at: '.spec',
