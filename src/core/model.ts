@@ -14,6 +14,7 @@ import type {
   PlacementPolicy,
   TariffBand,
 } from '../api/index.ts';
+import type { Learned } from './node-value/demand-by-type.ts';
 
 export interface Toleration {
   readonly key?: string;
@@ -263,6 +264,8 @@ export interface Snapshot {
   readonly runMs?: (workload: Workload) => number;
   /** When those that wait before it leave it room, in ms; undefined: none do wait, or nobody can tell. */
   readonly turnAt?: (workload: Workload) => number | undefined;
+  /** What is known of demand, by which nodes are chosen; absent: nothing. It never changes while it is looked at. */
+  readonly learned?: Learned;
   /** Labels of namespaces, for queues' selectors. */
   readonly namespaceLabels: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
