@@ -36,10 +36,8 @@ describe('what is free', () => {
     room.set(1, 4000, [1000, 250]);
     index.refresh();
     expect([...index.freeOfModel]).toEqual([1000, 1250]);
-    expect(index.present.map((ids) => ids.map((id) => index.states[id]))).toEqual([
-      [room.stateOf(0)],
-      [room.stateOf(1)],
-    ]);
+    const present = index.appeared.map((ids) => ids.filter((id) => index.has(id)).map((id) => index.states[id]));
+    expect(present).toEqual([[room.stateOf(0)], [room.stateOf(1)]]);
   });
 
   it('fits by CPU, by GPU and by model', () => {
@@ -59,6 +57,15 @@ describe('the choice of a node', () => {
     expect(placer(room, []).choose(pod(1, 400), any)).toEqual({ row: 2, gpu: 0 });
     room.set(2, 0, [0]);
     expect(placer(room, []).choose(pod(1, 400), any)).toEqual({ row: 1, gpu: 1 });
+  });
+
+  it('is the first of equals, however they come to be equal', () => {
+    // A board left over here weighs as much as 16 cores left over there.
+    const specs = [node([1000, 1000], 16_000), node([1000], 32_000)];
+    for (const first of [0, 1]) {
+      const room = new GpuRoom(specs, Int32Array.of(first, 1 - first));
+      expect(placer(room, []).choose(pod(1, 1000, 0), any)?.row).toBe(first);
+    }
   });
 
   it('fills up a GPU in use rather than break a whole one on a tighter node', () => {

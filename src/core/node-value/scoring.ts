@@ -1,5 +1,6 @@
 import { fits, type NodeState } from './node-state.ts';
 import { accepts, type PodClass } from './pod-class.ts';
+import { Scores } from './scores.ts';
 import { type Nodes, StateIndex } from './state-index.ts';
 
 /** A way to choose a node. The score depends on the class and on what is free on the node, and on nothing else. */
@@ -18,21 +19,10 @@ export interface Choice {
   readonly gpu: number;
 }
 
-/** Scores of one class by state. */
-class Scores {
-  /** NaN: not scored yet. */
-  score = new Float64Array(256).fill(Number.NaN);
-  gpu = new Int16Array(256);
-
-  reserve(states: number): void {
-    if (states <= this.score.length) return;
-    const score = new Float64Array(2 * states).fill(Number.NaN);
-    score.set(this.score);
-    const gpu = new Int16Array(2 * states);
-    gpu.set(this.gpu);
-    this.score = score;
-    this.gpu = gpu;
-  }
+interface Found {
+  readonly state: number;
+  readonly position: number;
+  readonly score: number;
 }
 
 /** Finds the best node for a pod. Each state of nodes is scored once for each class. */
@@ -40,7 +30,7 @@ export class Chooser {
   readonly #index: StateIndex;
   readonly #scoring: Scoring;
   readonly #surcharge: Surcharge | undefined;
-  readonly #kept = new Map<PodClass, Scores>();
+  readonly #scores = new Map<PodClass, Scores>();
 
   constructor(nodes: Nodes, scoring: Scoring, surcharge?: Surcharge) {
     this.#index = new StateIndex(nodes);
@@ -50,31 +40,59 @@ export class Chooser {
 
   /** The best of the nodes where the pod fits, the first of equals; `admits` judges what states do not tell. */
   choose(pod: PodClass, admits: (row: number) => boolean): Choice | undefined {
-    const index = this.#index;
-    index.refresh();
-    const kept = this.#keptOf(pod);
-    kept.reserve(index.states.length);
-    const { rows } = index.nodes;
-    let best = -1;
-    let bestScore = Number.NEGATIVE_INFINITY;
-    let gpu = -1;
-    for (let model = 0; model < index.present.length; model += 1) {
+    this.#index.refresh();
+    const scores = this.#scoresOf(pod);
+    const { rows, models } = this.#index.nodes;
+    let best: Found | undefined;
+    for (let model = 0; model < models; model += 1) {
       if (!accepts(pod, model)) continue;
-      const surcharge = this.#surchargeOf(pod, model);
-      for (const state of index.present[model] ?? []) {
-        let score = kept.score[state] ?? 0;
-        if (Number.isNaN(score)) score = this.#score(pod, state, kept);
-        score -= surcharge;
-        if (score < bestScore || score === Number.NEGATIVE_INFINITY) continue;
-        const before = score === bestScore ? best : rows.length;
-        const position = index.first(state, before, admits);
-        if (position < 0) continue;
-        best = position;
-        bestScore = score;
-        gpu = kept.gpu[state] ?? -1;
-      }
+      this.#catchUp(pod, model, scores);
+      best = this.#search(model, scores, this.#surchargeOf(pod, model), best, admits);
     }
-    return best < 0 ? undefined : { row: rows[best] ?? 0, gpu };
+    return best && { row: rows[best.position] ?? 0, gpu: scores.gpuOf(best.state) };
+  }
+
+  /** The best one of a model, if it is better than what was found so far. */
+  #search(
+    model: number,
+    scores: Scores,
+    surcharge: number,
+    found: Found | undefined,
+    admits: (row: number) => boolean,
+  ): Found | undefined {
+    const index = this.#index;
+    const looked: number[] = [];
+    let best = found;
+    for (let state = scores.best(model); state !== undefined; state = scores.best(model)) {
+      const score = scores.of(state) - surcharge;
+      if (best !== undefined && score < best.score) break;
+      scores.drop(model);
+      if (!index.has(state)) continue;
+      looked.push(state);
+      // Of equals the first node counts, whichever state it is in.
+      const position = index.first(state, score === best?.score ? best.position : index.nodes.count, admits);
+      if (position >= 0) best = { state, position, score };
+    }
+    for (const state of looked) scores.put(model, state);
+    return best;
+  }
+
+  /** Scores the states that are new. */
+  #catchUp(pod: PodClass, model: number, scores: Scores): void {
+    const index = this.#index;
+    const appeared = index.appeared[model] ?? [];
+    for (let at = scores.seen[model] ?? 0; at < appeared.length; at += 1) {
+      const id = appeared[at] ?? 0;
+      if (!index.has(id)) continue;
+      if (!scores.isKnown(id)) this.#score(pod, index.states[id] as NodeState, scores);
+      scores.put(model, id);
+    }
+    scores.seen[model] = appeared.length;
+  }
+
+  #score(pod: PodClass, state: NodeState, scores: Scores): void {
+    if (fits(pod, state)) scores.set(state.id, this.#scoring.score(pod, state), this.#scoring.gpu);
+    else scores.set(state.id, Number.NEGATIVE_INFINITY, -1);
   }
 
   /** Who accepts one model only pays the same everywhere. */
@@ -82,21 +100,13 @@ export class Chooser {
     return pod.models?.length === 1 ? 0 : (this.#surcharge?.(pod, model, this.#index) ?? 0);
   }
 
-  #score(pod: PodClass, id: number, kept: Scores): number {
-    const state = this.#index.states[id] as NodeState;
-    const fitting = fits(pod, state);
-    const score = fitting ? this.#scoring.score(pod, state) : Number.NEGATIVE_INFINITY;
-    kept.score[id] = score;
-    kept.gpu[id] = fitting ? this.#scoring.gpu : -1;
-    return score;
-  }
-
-  #keptOf(pod: PodClass): Scores {
-    let kept = this.#kept.get(pod);
-    if (kept === undefined) {
-      kept = new Scores();
-      this.#kept.set(pod, kept);
+  #scoresOf(pod: PodClass): Scores {
+    let scores = this.#scores.get(pod);
+    if (scores === undefined) {
+      scores = new Scores(this.#index.nodes.models);
+      this.#scores.set(pod, scores);
     }
-    return kept;
+    scores.reserve(this.#index.states.length);
+    return scores;
   }
 }

@@ -26,21 +26,20 @@ export class StateIndex {
   readonly nodes: Nodes;
   /** States by id, as far as some node is or was in them. */
   readonly states: NodeState[] = [];
-  /** Ids of the states that some node is in, by model and in no order. */
-  readonly present: readonly number[][];
+  /** Ids of states by model, appended each time when the first node comes to be in one. */
+  readonly appeared: readonly number[][];
   /** GPU milli free by model. */
   readonly freeOfModel: Float64Array;
   readonly #stateOf: (NodeState | undefined)[];
-  /** By state: positions of its nodes, and where it is in `present`. */
+  /** By state: positions of its nodes. */
   readonly #members: (PositionSet | undefined)[] = [];
-  readonly #at: number[] = [];
   /** Sets of states that no node is in any more. */
   readonly #spare: PositionSet[] = [];
   #seen: number;
 
   constructor(nodes: Nodes) {
     this.nodes = nodes;
-    this.present = Array.from({ length: nodes.models }, () => []);
+    this.appeared = Array.from({ length: nodes.models }, () => []);
     this.freeOfModel = new Float64Array(nodes.models);
     this.#stateOf = new Array<NodeState | undefined>(nodes.count).fill(undefined);
     this.#seen = nodes.changes.length;
@@ -51,6 +50,11 @@ export class StateIndex {
   refresh(): void {
     const { changes } = this.nodes;
     for (; this.#seen < changes.length; this.#seen += 1) this.#look(changes[this.#seen] ?? 0);
+  }
+
+  /** Whether some node is in the state. */
+  has(state: number): boolean {
+    return this.#members[state] !== undefined;
   }
 
   /** Position of the first node in the state that is admitted, if it is below `end`; else -1. */
@@ -83,9 +87,7 @@ export class StateIndex {
     if (members === undefined) {
       members = this.#spare.pop() ?? new PositionSet(this.nodes.count);
       this.#members[state.id] = members;
-      const present = this.present[model] ?? [];
-      this.#at[state.id] = present.length;
-      present.push(state.id);
+      this.appeared[model]?.push(state.id);
       this.states[state.id] = state;
     }
     members.add(position);
@@ -99,11 +101,5 @@ export class StateIndex {
     if (members.size > 0) return;
     this.#members[state.id] = undefined;
     this.#spare.push(members);
-    const present = this.present[model] ?? [];
-    const last = present.pop() ?? 0;
-    if (last === state.id) return;
-    const at = this.#at[state.id] ?? 0;
-    present[at] = last;
-    this.#at[last] = at;
   }
 }
