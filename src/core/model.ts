@@ -10,6 +10,7 @@ import type {
   AcceleratorType,
   Decision,
   Filtered,
+  ModelClass,
   PendingReason,
   PlacementPolicy,
   TariffBand,
@@ -90,6 +91,8 @@ export interface Workload {
   /** When it joined the queue; order within a priority. */
   readonly queuedAt: number;
   readonly request: GangRequest;
+  /** Which throughput of an accelerator holds for it. Default Other. */
+  readonly modelClass?: ModelClass;
   readonly regions: RegionPolicy;
   readonly avoid: readonly { readonly cluster: string; readonly node: string }[];
   /** Where its last attempt ran, in rank order: kept where that can be. No part of the class: it decides where, not if. */
