@@ -90,6 +90,9 @@ export const acceleratorPolicy = z.enum(['Ordered', 'AnyOf']).default('Ordered')
     'Ordered: the first entry of accelerators that fits anywhere wins. AnyOf: all entries compete by score. Default Ordered.',
 });
 
+export const MODEL_CLASSES = ['LLM', 'Weather', 'TextToImage', 'BioPharma', 'RemoteSensing', 'Other'] as const;
+export type ModelClass = (typeof MODEL_CLASSES)[number];
+
 export const queueName = z.string().min(1).max(63).optional().meta({
   description:
     "ComputeQueue (a leaf) to wait in. Default: the namespace's label aidc.dev/queue, else the queue named default.",

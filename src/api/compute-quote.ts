@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { acceleratorPolicy, accelerators, conditions, int, priorityClassName, queueName, time } from './common.ts';
+import {
+  acceleratorPolicy,
+  accelerators,
+  conditions,
+  int,
+  MODEL_CLASSES,
+  priorityClassName,
+  queueName,
+  time,
+} from './common.ts';
 import { filtered } from './decision.ts';
 import type { CustomResource, KindDefinition } from './kind.ts';
 import { resources } from './model-training.ts';
@@ -11,7 +20,15 @@ export const computeQuoteSpec = z
     resourcesPerNode: resources,
     accelerators,
     acceleratorPolicy,
-    runtimeSeconds: int('How long it would run, in seconds. Default 3600.', 1, 315_360_000).default(3600),
+    modelClass: z
+      .enum(MODEL_CLASSES)
+      .default('Other')
+      .meta({ description: 'Kind of model: which throughput of an accelerator holds for it. Default Other.' }),
+    runtimeSeconds: int(
+      'How long it would run, in seconds: with the first of accelerators, at a throughput of 1000 permille. Default 3600.',
+      1,
+      315_360_000,
+    ).default(3600),
     datasets: z
       .array(z.object({ name: z.string().min(1).max(63).meta({ description: 'Dataset in the same namespace.' }) }))
       .max(16)
@@ -59,6 +76,9 @@ const offer = z.object({
   nodes: int('Distinct nodes it would use.'),
   gpus: int('Accelerators it would use.'),
   scorePermille: int('Weighted score, 0 to 1000.', 0, 1000),
+  runtimeSeconds: int(
+    'How long it would run there, in seconds, by the throughput that the cluster declares; ten years at most.',
+  ).optional(),
   costMicros: int('Money for the run time, in millionths of the currency.'),
   currency: z.string().max(8).meta({ description: 'ISO 4217 code.' }),
   wattHours: int('Facility energy for the run time in watt-hours (an estimate from board power).'),

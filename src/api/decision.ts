@@ -62,6 +62,9 @@ export const candidate = z.object({
   region: name('Its region.'),
   accelerator: name('Accelerator type considered.'),
   scorePermille: int('Weighted score, 0 to 1000, higher is better.', 0, 1000),
+  speedPermille: int(
+    'How fast it would run there in thousandths of the reference, all its units together relative to the first of spec.accelerators. Absent: the region declares no throughput.',
+  ).optional(),
   costMicrosPerHour: int('Money an hour in millionths: accelerators and electricity.'),
   watts: int('Facility power in watts: boards and node overhead, times PUE.'),
   carbonGramsPerHour: int('CO2 an hour in grams.'),

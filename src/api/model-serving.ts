@@ -6,6 +6,7 @@ import {
   conditions,
   display,
   int,
+  MODEL_CLASSES,
   opaqueObject,
   preemptible,
   priorityClassName,
@@ -16,7 +17,6 @@ import {
 import { avoidedNode, placementStatus, replicaAdmission, replicaNomination } from './decision.ts';
 import type { CustomResource, KindDefinition } from './kind.ts';
 import { immutable, mutableWhileSuspended, workloadNameRule } from './kind.ts';
-import { MODEL_CLASSES } from './model-training.ts';
 import { servingPlacement, wholeSlices } from './placement.ts';
 
 const podTemplateNote =
@@ -41,7 +41,8 @@ export const modelServingSpec = z
           .enum(MODEL_CLASSES)
           .default('Other')
           .meta({
-            description: 'Kind of model; a label of metrics. Immutable. Default Other.',
+            description:
+              'Kind of model: which throughput of an accelerator holds for it; a label of metrics. Immutable. Default Other.',
             'x-kubernetes-validations': [immutable],
           }),
       })

@@ -6,6 +6,7 @@ import {
   conditions,
   display,
   int,
+  MODEL_CLASSES,
   opaqueObject,
   preemptible,
   priorityClassName,
@@ -19,7 +20,6 @@ import type { CustomResource, KindDefinition } from './kind.ts';
 import { immutable, immutableOptional, mutableWhileSuspended, workloadNameRule } from './kind.ts';
 import { placement, wholeSlices } from './placement.ts';
 
-export const MODEL_CLASSES = ['LLM', 'Weather', 'TextToImage', 'BioPharma', 'RemoteSensing', 'Other'] as const;
 export const TASKS = ['Pretrain', 'FineTune', 'LoRA', 'Evaluate', 'BatchInference'] as const;
 export const FRAMEWORKS = ['Torch', 'DeepSpeed', 'Megatron', 'JAX', 'Plain'] as const;
 
@@ -59,10 +59,10 @@ export const modelTrainingSpec = z
     model: z
       .object({
         name: z.string().min(1).max(63).meta({ description: 'Name of the model; a label of metrics.' }),
-        class: z
-          .enum(MODEL_CLASSES)
-          .default('Other')
-          .meta({ description: 'Kind of model; a label of metrics. Default Other.' }),
+        class: z.enum(MODEL_CLASSES).default('Other').meta({
+          description:
+            'Kind of model: which throughput of an accelerator holds for it; a label of metrics. Default Other.',
+        }),
       })
       .meta({ description: 'The model that is trained. Immutable.', 'x-kubernetes-validations': [immutable] }),
     task: z

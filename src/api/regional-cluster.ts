@@ -1,7 +1,19 @@
 import { z } from 'zod';
-import { conditions, int, regionName, signedInt, time } from './common.ts';
+import { conditions, int, type ModelClass, regionName, signedInt, time } from './common.ts';
 import type { CustomResource, KindDefinition } from './kind.ts';
 import { immutable } from './kind.ts';
+
+const throughput = (description: string) =>
+  int(`${description} Default: that of Other, else not known.`, 1, 1_000_000).optional();
+/** One for each of MODEL_CLASSES. */
+const throughputs: Record<ModelClass, ReturnType<typeof throughput>> = {
+  LLM: throughput('Language models.'),
+  Weather: throughput('Weather models.'),
+  TextToImage: throughput('Image generators.'),
+  BioPharma: throughput('Models of biology and pharmacy.'),
+  RemoteSensing: throughput('Models of remote sensing.'),
+  Other: int('All models whose class is not given. Default: not known.', 1, 1_000_000).optional(),
+};
 
 export const acceleratorType = z
   .object({
@@ -21,6 +33,10 @@ export const acceleratorType = z
       0,
       100_000,
     ),
+    throughputPermille: z.object(throughputs).optional().meta({
+      description:
+        'How fast one unit runs models of a class (spec.model.class), in thousandths of an accelerator of reference that is the same for all regions: at 400 a run takes 2.5 times as long. Where all places that compete for a workload declare it, money, energy and CO2 are compared for the same work. Default: not known; then run times are taken to be equal.',
+    }),
     gpuHourMicros: int('Price of one unit for an hour without electricity, in millionths of the currency.'),
     perUnit: z.record(z.string(), z.int().min(1).max(1_000_000_000)).optional().meta({
       description:

@@ -10,10 +10,12 @@ import type {
   AcceleratorType,
   Decision,
   Filtered,
+  ModelClass,
   PendingReason,
   PlacementPolicy,
   TariffBand,
 } from '../api/index.ts';
+import type { Learned } from './node-value/demand-by-type.ts';
 
 export interface Toleration {
   readonly key?: string;
@@ -89,6 +91,8 @@ export interface Workload {
   /** When it joined the queue; order within a priority. */
   readonly queuedAt: number;
   readonly request: GangRequest;
+  /** Which throughput of an accelerator holds for it. Default Other. */
+  readonly modelClass?: ModelClass;
   readonly regions: RegionPolicy;
   readonly avoid: readonly { readonly cluster: string; readonly node: string }[];
   /** Where its last attempt ran, in rank order: kept where that can be. No part of the class: it decides where, not if. */
@@ -263,6 +267,8 @@ export interface Snapshot {
   readonly runMs?: (workload: Workload) => number;
   /** When those that wait before it leave it room, in ms; undefined: none do wait, or nobody can tell. */
   readonly turnAt?: (workload: Workload) => number | undefined;
+  /** What is known of demand, by which nodes are chosen; absent: nothing. It never changes while it is looked at. */
+  readonly learned?: Learned;
   /** Labels of namespaces, for queues' selectors. */
   readonly namespaceLabels: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }

@@ -8,6 +8,7 @@ import { filterClusters } from './region.ts';
 import type { CandidateFacts } from './region-terms.ts';
 import type { Room, ShapeState } from './room.ts';
 import { gangShort, largestGang, largestIdleGang } from './shortfall.ts';
+import { speedPermille } from './speed.ts';
 
 /** One cluster and one acceptable accelerator: a way to run the workload. */
 export interface Option {
@@ -126,6 +127,7 @@ export function fittingOf(
     region: cluster.region,
     accelerator: option.entry?.type ?? '',
     currency: cluster.currency,
+    speedPermille: speedPermille(workload, option.entry, cluster.accelerators[option.accelerator]),
     rates: ratesAtPrice(wouldHold(option, fit, workload), room.price(cluster)),
     waitMs: Math.max(0, startsAt - room.now) + (cluster.startSeconds ?? 0) * 1000,
     strandedBoards: fit.strandedBoards,

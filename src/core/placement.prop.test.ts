@@ -117,21 +117,4 @@ describe('gangs on any cluster', () => {
       { numRuns: 500 },
     );
   });
-
-  it('take, pod for pod, a node with the fewest free boards that will do', () => {
-    fc.assert(
-      fc.property(world, gang, (view, ask) => {
-        fc.pre(ask.boards > 0);
-        const scratch = new ClusterScratch(view);
-        const shape = scratch.shape(requestOf(ask), 0, ask.boards * 1000);
-        const fit = scratch.fit(1, shape, new Set(ask.avoid));
-        const free = freeOf(view);
-        const possible = free.flatMap((one, row) =>
-          podsThatFit(view, one, row, ask) > 0 ? [Math.floor(one.gpu / 1000)] : [],
-        );
-        const taken = fit === undefined ? undefined : Math.floor((free[fit.rows[0] ?? 0]?.gpu ?? 0) / 1000);
-        expect(taken).toBe(possible.length === 0 ? undefined : Math.min(...possible));
-      }),
-    );
-  });
 });

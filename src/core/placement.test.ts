@@ -23,7 +23,7 @@ describe('a gang', () => {
     const specs = [
       { name: 'n-10', gpus: 4 },
       { name: 'n-2', gpus: 4 },
-      { name: 'n-9', gpus: 8, gpusFree: 4 },
+      { name: 'n-9', gpus: 8, gpusFree: 4, cpuFree: 64_000 },
     ];
     expect(place(specs, { pods: 1 }, 4)).toEqual({ nodes: ['n-9'] });
     expect(place(specs, { pods: 3 }, 4)).toEqual({ nodes: ['n-2', 'n-9', 'n-10'] });

@@ -1,12 +1,16 @@
 /**
  * Whole gangs on nodes.
  *
- * Best fit: the nodes with the fewest free boards that will do, partly used before idle ones, then by name. A gang
- * that one node can hold goes to one node. Ranks keep the nodes of a block and a rack together, then go by name.
+ * A gang that one node can hold goes to one node: the one whose rest is worth most to the demand as it was learned
+ * (NodeValue), which is best fit by boards and cpu before anything is known. A larger one goes by best fit: the nodes
+ * with the fewest free boards that will do, partly used before idle ones, then by name. Ranks keep the nodes of a block
+ * and a rack together, then go by name.
  */
 import { TOPOLOGY_LABEL } from '../api/index.ts';
 import type { ClusterView, GangRequest, NodeTable } from './model.ts';
+import { NodeChoice } from './node-choice.ts';
 import { NodeIndex } from './node-index.ts';
+import type { Learned } from './node-value/demand-by-type.ts';
 import { type PodShape, podsThatFit } from './pod-shape.ts';
 import type { GangShort, ShapeRoom } from './shortfall.ts';
 import { gangShort, roomFor } from './shortfall.ts';
@@ -37,6 +41,7 @@ export interface GangFit {
 
 const NO_NODES: ReadonlySet<string> = new Set();
 const NEVER_RAN: readonly string[] = [];
+const NOTHING_LEARNED: Learned = new Map();
 
 /** A cluster with the placements of this cycle already taken from it. The view itself is never changed. */
 export class ClusterScratch {
@@ -44,9 +49,13 @@ export class ClusterScratch {
   readonly #index: NodeIndex;
   readonly #domains: Domains;
   readonly #topology: TopologyFit;
+  readonly #learned: Learned;
+  #choice: NodeChoice | undefined;
 
-  constructor(view: ClusterView) {
+  /** @param learned what is known of demand; default: nothing */
+  constructor(view: ClusterView, learned: Learned = NOTHING_LEARNED) {
     this.view = view;
+    this.#learned = learned;
     this.#index = new NodeIndex(view.nodes);
     this.#domains = new Domains(this.#index.table);
     this.#topology = new TopologyFit(this.#index);
@@ -111,14 +120,9 @@ export class ClusterScratch {
   }
 
   #onOneNode(pods: number, shape: PodShape, avoid: ReadonlySet<string>): GangFit | undefined {
-    const boards = Math.ceil((pods * shape.gpuMilli) / 1000);
-    let found = -1;
-    this.#index.some(shape.accelerator, boards, (row) => {
-      if (podsThatFit(this.#index, row, shape, avoid) < pods) return false;
-      found = row;
-      return true;
-    });
-    return found < 0 ? undefined : this.#made([found], [pods], shape);
+    this.#choice ??= new NodeChoice(this.#index, this.view.accelerators, this.#learned);
+    const row = this.#choice.choose(pods, shape, avoid);
+    return row === undefined ? undefined : this.#made([row], [pods], shape);
   }
 
   #onManyNodes(pods: number, boards: number, shape: PodShape, avoid: ReadonlySet<string>): GangFit | undefined {

@@ -34,6 +34,7 @@ describe('a quote', () => {
         scorePermille: 1000,
         startTime: '2026-01-15T04:00:00Z',
         finishTime: '2026-01-15T06:00:00Z',
+        runtimeSeconds: 7200,
         costMicros: 650_224_000,
         currency: 'CNY',
         wattHours: 34_080,
@@ -46,6 +47,27 @@ describe('a quote', () => {
       { cluster: 'old', reason: 'NoSuchAccelerator', message: 'it has no H100; its accelerators: A100' },
       { cluster: 'far', reason: 'OutsideJurisdiction', message: 'it lies in SG; residency allows CN' },
     ]);
+  });
+
+  it('is for as long as it runs there, by the throughput that the cluster declares for its class of models', () => {
+    const of = (name: string, throughputPermille?: object) =>
+      cluster(name, { accelerators: [{ ...H100, ...(throughputPermille && { throughputPermille }) }] });
+    const state = snapshot({
+      clusters: [of('twice', { LLM: 2000 }), of('third', { LLM: 333, Other: 4000 }), of('silent')],
+    });
+    const seconds = (modelClass?: 'LLM') => {
+      const { offers } = quote({ ...asked, ...(modelClass && { modelClass }) }, ask, state, NOON);
+      return Object.fromEntries(offers.map((offer) => [offer.cluster, [offer.runtimeSeconds, offer.wattHours]]));
+    };
+    expect(seconds('LLM')).toEqual({ twice: [3600, 17_040], third: [21_622, 102_344], silent: [7200, 34_080] });
+    expect(seconds()).toEqual({ twice: [7200, 34_080], third: [1800, 8520], silent: [7200, 34_080] });
+  });
+
+  it('is for ten years at most', () => {
+    const slow = { ...H100, throughputPermille: { Other: 1 } };
+    const state = snapshot({ clusters: [cluster('guian', { accelerators: [slow] })] });
+    const { offers } = quote(asked, { ...ask, runtimeSeconds: 3_153_600 }, state, NOON);
+    expect(offers[0]).toMatchObject({ runtimeSeconds: 315_360_000, wattHours: 17_040 * 87_600 });
   });
 
   it('prices each tariff band for as long as it holds', () => {

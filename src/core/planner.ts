@@ -13,6 +13,7 @@ import { money } from './region-reason.ts';
 import type { Ranked } from './region-terms.ts';
 import { earliestFit } from './reservation.ts';
 import { Room } from './room.ts';
+import { speedPermille, timeAt } from './speed.ts';
 
 export interface QuoteAsk {
   readonly runtimeSeconds: number;
@@ -105,24 +106,35 @@ function offerOf(entry: Ranked<Fitting>, workload: Workload, ask: QuoteAsk, now:
   const { facts, scorePermille } = entry;
   const { option, fit } = facts;
   const held = wouldHold(option, fit, workload);
+  const runtimeSeconds = runtimeAt(workload, option, ask.runtimeSeconds);
   const startsAt = now + facts.waitMs;
-  const { costMicros, wattHours, carbonGrams } = totals(held, startsAt, startsAt + ask.runtimeSeconds * 1000);
+  const endsAt = startsAt + runtimeSeconds * 1000;
+  const { costMicros, wattHours, carbonGrams } = totals(held, startsAt, endsAt);
   return {
     rank: place,
     startTime: timeOf(startsAt),
-    finishTime: timeOf(startsAt + ask.runtimeSeconds * 1000),
+    finishTime: timeOf(endsAt),
     cluster: facts.cluster,
     region: facts.region,
     accelerator: facts.accelerator,
     nodes: fit.rows.length,
     gpus: held.gpus,
     scorePermille,
+    runtimeSeconds,
     costMicros,
     currency: facts.currency,
     wattHours,
     carbonGrams,
     ...(facts.latencyMs === undefined ? {} : { latencyMs: facts.latencyMs }),
   };
+}
+
+/** No run is reckoned with for longer than a quote can ask for: ten years. */
+const LONGEST_SECONDS = 315_360_000;
+
+function runtimeAt(workload: Workload, { cluster, entry, accelerator }: Option, seconds: number): number {
+  const speed = speedPermille(workload, entry, cluster.accelerators[accelerator]);
+  return Math.min(timeAt(speed, seconds), LONGEST_SECONDS);
 }
 
 /** Which limits the offer breaks, with the numbers. */

@@ -14,10 +14,23 @@ const fixed = (value: number, by: number, digits: number): string => (value / by
 export const money = (micros: number): string => fixed(micros, 1_000_000, 2);
 const kilo = (value: number): string => fixed(value, 1000, 2);
 
+/** Of an hour there, or of the work that takes an hour at the speed of reference. */
+const perHour = ({ speedPermille }: CandidateFacts): string => (speedPermille === undefined ? '/h' : '/h of work');
+
 const WORDS: Readonly<Record<Term, Words>> = {
-  cost: { best: 'cheapest', better: 'cheaper than', value: money, unit: (facts) => ` ${facts.currency}/h` },
-  energy: { best: 'least power', better: 'less power than', value: kilo, unit: () => ' kW' },
-  carbon: { best: 'least CO2', better: 'less CO2 than', value: kilo, unit: () => ' kg CO2/h' },
+  cost: {
+    best: 'cheapest',
+    better: 'cheaper than',
+    value: money,
+    unit: (facts) => ` ${facts.currency}${perHour(facts)}`,
+  },
+  energy: {
+    best: 'least power',
+    better: 'less power than',
+    value: kilo,
+    unit: (facts) => (facts.speedPermille === undefined ? ' kW' : ` kWh${perHour(facts)}`),
+  },
+  carbon: { best: 'least CO2', better: 'less CO2 than', value: kilo, unit: (facts) => ` kg CO2${perHour(facts)}` },
   wait: { best: 'starts first', better: 'starts before', value: (ms) => fixed(ms, 1000, 0), unit: () => ' s' },
   latency: { best: 'nearest to the users', better: 'nearer to the users than', value: String, unit: () => ' ms' },
   fragmentation: {

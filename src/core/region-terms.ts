@@ -9,6 +9,8 @@ export interface CandidateFacts {
   readonly accelerator: string;
   readonly currency: string;
   readonly rates: Rates;
+  /** How fast it runs there, in thousandths of the reference; undefined: not known. */
+  readonly speedPermille: number | undefined;
   /** Until its pods are expected to run, in ms. */
   readonly waitMs: number;
   readonly strandedBoards: number;
@@ -29,11 +31,11 @@ export type Term = (typeof TERMS)[number];
 export function measure(term: Term, facts: CandidateFacts): number | undefined {
   switch (term) {
     case 'cost':
-      return facts.rates.costMicrosPerHour;
+      return forWork(facts.rates.costMicrosPerHour, facts);
     case 'energy':
-      return facts.rates.watts;
+      return forWork(facts.rates.watts, facts);
     case 'carbon':
-      return facts.rates.carbonGramsPerHour;
+      return forWork(facts.rates.carbonGramsPerHour, facts);
     case 'wait':
       return facts.waitMs;
     case 'latency':
@@ -42,3 +44,13 @@ export function measure(term: Term, facts: CandidateFacts): number | undefined {
       return facts.strandedBoards;
   }
 }
+
+/** What an hour at the speed of reference costs, run as fast as it goes there. */
+const forWork = (perHour: number, { speedPermille }: CandidateFacts): number =>
+  speedPermille === undefined ? perHour : (perHour * 1000) / speedPermille;
+
+/** Speeds count where all are known: else nothing could be said of the others. */
+export const comparable = <T extends CandidateFacts>(candidates: readonly T[]): readonly T[] =>
+  candidates.some(({ speedPermille }) => speedPermille === undefined)
+    ? candidates.map((facts) => ({ ...facts, speedPermille: undefined }))
+    : candidates;

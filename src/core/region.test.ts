@@ -70,6 +70,7 @@ const facts = (
   accelerator: 'H100',
   currency: 'CNY',
   rates: { costMicrosPerHour: over.cost ?? 100, watts: over.watts ?? 100, carbonGramsPerHour: over.carbon ?? 100 },
+  speedPermille: undefined,
   waitMs: 0,
   strandedBoards: 0,
   latencyMs: undefined,

@@ -2,7 +2,7 @@
  * Choice among the places where a gang fits.
  *
  * Each term is brought to 0..100 over the candidates (the best has 100, the worst 0, equal ones 100) and the score is
- * the mean by weight. A term that is not known or not comparable (several currencies) counts 100 for all. Waits count in
+ * the mean by weight. Money, energy and CO2 are those of the same work where all speeds are known, else of an hour. A term that is not known or not comparable (several currencies) counts 100 for all. Waits count in
  * full only from ten minutes apart: a second sooner is no reason to pay more.
  * Equal scores: placement.regions.preferred in its order, then by name.
  */
@@ -10,7 +10,7 @@ import type { Candidate, Decision, Filtered, PlacementPolicy } from '../api/inde
 import type { RegionPolicy, Weights } from './model.ts';
 import { reasonSentence } from './region-reason.ts';
 import type { CandidateFacts, Ranked, Term } from './region-terms.ts';
-import { measure, TERMS } from './region-terms.ts';
+import { comparable, measure, TERMS } from './region-terms.ts';
 
 export { filterClusters } from './region-filter.ts';
 export type { CandidateFacts, Ranked } from './region-terms.ts';
@@ -41,7 +41,8 @@ export function weightsOf(policy: Pick<RegionPolicy, 'policy' | 'weights' | 'cli
 }
 
 /** The candidates, best first. */
-export function rank<T extends CandidateFacts>(policy: RegionPolicy, candidates: readonly T[]): Ranked<T>[] {
+export function rank<T extends CandidateFacts>(policy: RegionPolicy, fitting: readonly T[]): Ranked<T>[] {
+  const candidates = comparable(fitting);
   const weights = weightsOf(policy);
   const sum = TERMS.reduce((total, term) => total + weights[term], 0);
   const all = candidates.map(() => ({ cost: 0, energy: 0, carbon: 0, wait: 0, latency: 0, fragmentation: 0 }));
@@ -109,6 +110,7 @@ function candidateOf({ facts, scorePermille }: Ranked): Candidate {
     region: facts.region,
     accelerator: facts.accelerator,
     scorePermille,
+    ...(facts.speedPermille === undefined ? {} : { speedPermille: Math.round(facts.speedPermille) }),
     costMicrosPerHour: facts.rates.costMicrosPerHour,
     watts: facts.rates.watts,
     carbonGramsPerHour: facts.rates.carbonGramsPerHour,

@@ -84,7 +84,7 @@ export class Room {
   scratch(cluster: ClusterView): ClusterScratch {
     let scratch = this.#scratches.get(cluster);
     if (scratch === undefined) {
-      scratch = new ClusterScratch(cluster);
+      scratch = new ClusterScratch(cluster, this.#snapshot.learned);
       this.#scratches.set(cluster, scratch);
     }
     return scratch;

@@ -69,7 +69,7 @@ export function answer(quote: ComputeQuote, context: QuoteContext): Answer {
       offers,
       atOnce: planned.atOnce,
       shortfalls,
-      message: metSentence(offers, regions, runtimeSeconds, planned.atOnce),
+      message: metSentence(offers, regions, offers[0]?.runtimeSeconds ?? runtimeSeconds, planned.atOnce),
       missing: false,
     };
   }
@@ -160,9 +160,10 @@ function workloadOf(quote: ComputeQuote, context: QuoteContext, request: GangReq
     priority,
     queuedAt: context.nowMs,
     request,
+    modelClass: spec.modelClass,
     regions,
     avoid: [],
-    classKey: stableHash([queue, namespace, priority, request, regions]),
+    classKey: stableHash([queue, namespace, priority, request, spec.modelClass, regions]),
   };
 }
 

@@ -8,6 +8,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
 import { Changes } from './changes.ts';
+import { Demand } from './demand.ts';
 import { QuotaDrain } from './drain.ts';
 import { Estimates } from './estimates.ts';
 import { schedulerMetrics } from './metrics.ts';
@@ -71,6 +72,7 @@ export class Scheduler {
   readonly #drain = new QuotaDrain();
   readonly #estimates = new Estimates();
   readonly #startTimes = new StartTimes();
+  readonly #demand = new Demand();
   /** As of the last cycle. */
   #costs: ReadonlyMap<string, number> = new Map();
   #reservations: readonly Reservation[] = [];
@@ -111,6 +113,7 @@ export class Scheduler {
     const { key } = observation;
     if (observation.service !== undefined) this.#estimates.observe(key, observation.service);
     if (observation.started !== undefined) this.#startTimes.observe(key, observation.started);
+    this.#demand.observe(observation);
     const assumed = this.#assumed.get(key);
     if (assumed !== undefined) {
       if (observation.holder === undefined && isOlder(observation.resourceVersion, assumed.resourceVersion)) return;
@@ -139,6 +142,7 @@ export class Scheduler {
   forget(key: string): void {
     this.#estimates.forget(key);
     this.#startTimes.forget(key);
+    this.#demand.forget(key);
     this.#assumed.delete(key);
     this.#setHolder(key, undefined);
     this.#setPending(key, undefined);
@@ -218,6 +222,7 @@ export class Scheduler {
       runMs: ({ key }) => this.#estimates.remainingMs(key, SURELY, this.#options.clock.now()),
       nominations: this.#nominations.view(),
       turnAt: (workload) => this.#forecast([workload]).get(workload.key),
+      learned: this.#demand.learned(),
       namespaceLabels: new Map([...namespaces.list()].map((item) => [item.metadata.name, item.metadata.labels])),
     };
   }

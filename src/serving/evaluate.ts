@@ -97,8 +97,9 @@ function workloads(serving: ModelServing, context: ServingContext, request: Gang
   const regions = regionPolicy(spec.placement, { dataJurisdictions: [], excluded: context.excluded });
   const avoid = (status?.avoid ?? []).map(({ cluster, node }) => ({ cluster, node }));
   const queuedAt = Date.parse(metadata.creationTimestamp ?? '1970-01-01T00:00:00Z');
-  const classKey = stableHash([queue, namespace, priority, request, regions, avoid]);
-  const common = { namespace, name, kind: 'ModelServing' as const, queue, priority, queuedAt };
+  const modelClass = spec.model.class;
+  const classKey = stableHash([queue, namespace, priority, request, modelClass, regions, avoid]);
+  const common = { namespace, name, kind: 'ModelServing' as const, queue, priority, queuedAt, modelClass };
   return (replica: number): Workload => ({
     ...{ key: replicaKey(uid, replica), ...common, request, regions, avoid, classKey },
   });

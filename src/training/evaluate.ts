@@ -130,6 +130,7 @@ function toWorkload(training: ModelTraining, context: TrainingContext, request: 
   const avoid = (status?.avoid ?? []).map(({ cluster, node }) => ({ cluster, node }));
   const priority = typeof context.priority === 'number' ? context.priority : 0;
   const previous = previousNodes(status?.previousAssignment);
+  const modelClass = spec.model.class;
   return {
     ...(previous === undefined ? {} : { previous }),
     key: metadata.uid ?? '',
@@ -140,9 +141,10 @@ function toWorkload(training: ModelTraining, context: TrainingContext, request: 
     priority,
     queuedAt: Date.parse(metadata.creationTimestamp ?? '1970-01-01T00:00:00Z'),
     request,
+    modelClass,
     regions,
     avoid,
-    classKey: stableHash([context.queue, metadata.namespace, priority, request, regions, avoid]),
+    classKey: stableHash([context.queue, metadata.namespace, priority, request, modelClass, regions, avoid]),
   };
 }
 

@@ -2,12 +2,14 @@
  * How fast the pure scheduling cycle is: `node test/bench/cycle.ts [--json]`.
  *
  * Worlds of 1,000 and 10,000 nodes of 8 boards in four clusters, a quota tree of ten leaves, and more pending work
- * than fits: singles of 1 to 8 boards and gangs of 2 to 64 whole nodes, once with gangs bound to racks. Beside it, in the same run, on the first
+ * than fits: singles of 1 to 8 boards and gangs of 2 to 64 whole nodes, once with gangs bound to racks,
+ * once where no two nodes have the same free. Nodes are chosen by the demand that the work itself is. Beside it, in the same run, on the first
  * 1,000 of the work, a baseline as one would first write it: objects in Maps, every node looked at for every gang.
  */
 import { parseArgs } from 'node:util';
 import { Cycle, runCycle } from '../../src/core/cycle.ts';
 import type { ClusterView, NodeTable, QueueView, Snapshot, TopologyRequest, Workload } from '../../src/core/model.ts';
+import { DemandByType } from '../../src/core/node-value/demand-by-type.ts';
 import { stableHash } from '../../src/core/shape.ts';
 
 const NOW = Date.parse('2026-01-15T04:00:00Z');
@@ -26,7 +28,7 @@ function random(seed: number): () => number {
   };
 }
 
-function table(prefix: string, count: number, next: () => number, used: number): NodeTable {
+function table(prefix: string, count: number, next: () => number, used: number, motley: boolean): NodeTable {
   const fill = (value: number) => new Float64Array(count).fill(value);
   const busy = Float64Array.from({ length: count }, () => (next() < used ? Math.floor(next() * 9) * 1000 : 0));
   return {
@@ -37,7 +39,7 @@ function table(prefix: string, count: number, next: () => number, used: number):
     gpuTotal: fill(8000),
     gpuFree: busy.map((milli) => 8000 - milli),
     cpuTotal: fill(192_000),
-    cpuFree: busy.map((milli) => 192_000 - milli * 20),
+    cpuFree: busy.map((milli, i) => 192_000 - milli * 20 - (motley ? i : 0)),
     memoryFree: busy.map((milli) => 2_097_152 - milli * 200),
     podsFree: fill(110),
     labelSet: Int32Array.from({ length: count }, (_, i) => i),
@@ -50,7 +52,7 @@ function table(prefix: string, count: number, next: () => number, used: number):
   };
 }
 
-function world(nodeCount: number, used: number): Snapshot {
+function world(nodeCount: number, used: number, motley: boolean): Snapshot {
   const next = random(42);
   const clusters = CLUSTERS.map(
     (name, i): ClusterView => ({
@@ -77,7 +79,7 @@ function world(nodeCount: number, used: number): Snapshot {
       gramsPerKWh: 400 + i * 50,
       nodeOverheadWatts: 1500,
       userLatency: {},
-      nodes: table(name, nodeCount / CLUSTERS.length, next, used),
+      nodes: table(name, nodeCount / CLUSTERS.length, next, used, motley),
     }),
   );
   const nominal = (nodeCount * 8000) / QUEUES;
@@ -265,14 +267,18 @@ interface Scenario {
   readonly cycles: number;
   /** Gangs are bound to racks; the baseline ignores it. */
   readonly racks?: boolean;
+  /** No two nodes have the same cpu free. */
+  readonly motley?: boolean;
 }
 
 const SAMPLE = 1000;
 
 function measure(scenario: Scenario) {
-  const { name, nodes, shapes, used, cycles, racks = false } = scenario;
-  const snapshot = world(nodes, used);
+  const { name, nodes, shapes, used, cycles, racks = false, motley = false } = scenario;
   const workloads = pending(scenario.pending, shapes, racks);
+  const demand = new DemandByType();
+  for (const { request } of workloads) demand.observe(request);
+  const snapshot = { ...world(nodes, used, motley), learned: demand.learned() };
   core(workloads, snapshot);
   const answers = Array.from({ length: cycles }, () => core(workloads, snapshot)).sort((a, b) => a.ms - b.ms);
   const middle = answers[Math.floor(answers.length / 2)] as Answer;
@@ -311,6 +317,15 @@ const results = [
     used: 0.5,
     cycles: 7,
     racks: true,
+  }),
+  measure({
+    name: 'singles, no two nodes equal',
+    nodes: 10_000,
+    pending: 20_000,
+    shapes: SINGLES,
+    used: 0.9,
+    cycles: 3,
+    motley: true,
   }),
   measure({ name: 'one-board singles', nodes: 10_000, pending: 100_000, shapes: SINGLES, used: 0, cycles: 3 }),
 ];

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { NodeRoom } from '../../src/core/node-value/node-room.ts';
+import { GpuRoom } from '../../src/core/testing/gpu-room.ts';
 import { modelsOf, type Node, readNodes, readPods, readStreams } from './placement/lists.ts';
 import { nodeWatts } from './placement/power.ts';
 import { at, POLICIES, type Policy, replay, workbench } from './placement/replay.ts';
@@ -108,10 +108,10 @@ describe('our own streams', () => {
 describe('the power of a node', () => {
   it('is that of its GPUs and of the sockets in use', () => {
     const node: Node = { name: 'a', cpuMilli: 96_000, memoryMib: 1, gpus: 2, model: 'T4' };
-    const room = new NodeRoom([{ model: 0, cpuMilli: 96_000, gpuMilli: [1000, 1000] }]);
-    expect(nodeWatts(node, room, 0)).toBe(2 * 10 + 3 * 15);
+    const room = new GpuRoom([{ model: 0, cpuMilli: 96_000, gpuMilli: [1000, 1000] }]);
+    expect(nodeWatts(node, room.stateOf(0))).toBe(2 * 10 + 3 * 15);
     room.take({ cpuMilli: 1000, gpus: 1, gpuMilli: 10 }, 0, 1);
-    expect(nodeWatts(node, room, 0)).toBe(10 + 70 + 120 + 2 * 15);
+    expect(nodeWatts(node, room.stateOf(0))).toBe(10 + 70 + 120 + 2 * 15);
   });
 });
 

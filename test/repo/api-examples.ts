@@ -49,7 +49,15 @@ export const WITH_OPTIONAL_BLOCKS: Readonly<Record<string, object>> = {
   RegionalCluster: {
     inCluster: null,
     kubeconfigSecretRef: { name: 'kubeconfig-guian' },
-    accelerators: [{ type: 'H100', resourceName: 'nvidia.com/gpu', boardWatts: 700, gpuHourMicros: 8_000_000 }],
+    accelerators: [
+      {
+        type: 'H100',
+        resourceName: 'nvidia.com/gpu',
+        boardWatts: 700,
+        gpuHourMicros: 8_000_000,
+        throughputPermille: { LLM: 1000 },
+      },
+    ],
     electricity: { tariff: [{ months: [7, 8], hours: [14], pricePerKWhMicros: 1 }, { pricePerKWhMicros: 2 }] },
     userLatency: [{ region: 'lingang', ms: 30 }],
   },
@@ -286,6 +294,8 @@ export function specOf(kind: string, ...patches: readonly (object | undefined)[]
   return patches.reduce<object>((spec, patch) => applyMergePatch(spec, patch ?? {}) as object, MINIMAL[kind] ?? {});
 }
 
+const ASCEND = { type: 'Ascend910B', resourceName: 'huawei.com/Ascend910', boardWatts: 400, gpuHourMicros: 1 };
+
 /** What a spec is refused for by its type alone, and words of the sentence that says so. */
 export const REFUSED_SHAPES: readonly (readonly [what: string, kind: string, patch: object, sentence: RegExp])[] = [
   ['text for a number', 'ModelTraining', { trainer: { numNodes: 'two' } }, /spec\.trainer\.numNodes.*integer/],
@@ -306,6 +316,13 @@ export const REFUSED_SHAPES: readonly (readonly [what: string, kind: string, pat
   ['no location', 'Dataset', { locations: [] }, /spec\.locations.*at least 1/],
   ['a region in capitals', 'Dataset', { locations: [{ region: 'Guian', uri: 'a' }] }, /locations\[0\]\.region.*match/],
   ['the same region twice', 'Dataset', { locations: [0, 1].map(() => ({ region: 'a', uri: 'b' })) }, /Duplicate value/],
+  [
+    'a throughput of nothing',
+    'RegionalCluster',
+    { accelerators: [{ ...ASCEND, throughputPermille: { LLM: 0 } }] },
+    /throughputPermille\.LLM.*to 1/,
+  ],
+  ['an unknown class of models', 'ComputeQuote', { modelClass: 'llm' }, /spec\.modelClass: Unsupported value: "llm"/],
   ['no country', 'RegionalCluster', { location: { jurisdiction: 'China' } }, /spec\.location\.jurisdiction.*match/],
   ['an hour 24', 'RegionalCluster', { electricity: { tariff: [{ hours: [24], pricePerKWhMicros: 1 }] } }, /hours.*23/],
   ['a list for a block', 'ComputeQueue', { namespaceSelector: [] }, /spec\.namespaceSelector.*object/],

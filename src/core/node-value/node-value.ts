@@ -1,17 +1,13 @@
-import type { DemandMix } from './demand.ts';
-import type { NodeRoom } from './node-room.ts';
+import type { Holes, NodeState } from './node-state.ts';
 import { gpuDemand, type PodClass, WHOLE_GPU } from './pod-class.ts';
 import type { Scoring } from './scoring.ts';
-import { TypePrice } from './type-price.ts';
-import { holeOf, type ValueOptions, type ValueTable, valueTables } from './value-tables.ts';
+import type { Nodes } from './state-index.ts';
+import type { PriceOptions } from './type-price.ts';
+import { holeOf, type ValueOptions, type ValueTable } from './value-tables.ts';
 
-export interface NodeValueOptions extends ValueOptions {
+export interface NodeValueOptions extends ValueOptions, PriceOptions {
   /** Weight of best fit, in GPUs for a whole node left idle. It also keeps idle nodes idle, which saves power. */
   readonly bestFit: number;
-  /** Weight of the price of scarce models, in GPUs for each GPU taken. */
-  readonly typePrice: number;
-  /** Arrivals that each model is credited with before any are seen. */
-  readonly typePrior: number;
 }
 
 /** Closer together where they are low: 1,000 GPU milli for 8 cores is 0.125. */
@@ -29,102 +25,96 @@ export const DEFAULT_OPTIONS: NodeValueOptions = {
   typePrior: 2,
 };
 
+/** Sums over the GPUs of holes. */
+interface Sums {
+  readonly waiting: number;
+  /** By price. */
+  readonly priced: Float64Array;
+}
+
 /**
  * Scores a node by what the rest of it will be worth: hole values minus the loss from too little CPU,
  * `V(cpu c, GPUs r_i) = sum waiting(r_i) - (sum priced_0(r_i) - min over prices L of (L * c + sum priced_L(r_i)))`,
  * where the minimum is the Lagrangian bound of what the CPU of the node lets its holes be used for.
+ * Nothing that it keeps changes an answer: equal tables, classes and states have equal scores.
  */
 export class NodeValue implements Scoring {
-  epoch = 0;
   gpu = -1;
-  readonly #room: NodeRoom;
+  readonly #tables: readonly ValueTable[];
+  readonly #largest: Pick<Nodes, 'largestGpuMilli' | 'largestCpuMilli'>;
   readonly #options: NodeValueOptions;
-  #tables: readonly ValueTable[];
-  readonly #price: TypePrice;
-  /** Of each node: the sums over its GPUs of `waiting` and of `priced`, its value, and the version they are of. */
-  readonly #waiting: Float64Array;
-  readonly #priced: Float64Array;
-  readonly #value: Float64Array;
-  readonly #version: Int32Array;
+  /** By id of holes, and values by id of the state. */
+  readonly #sums: Sums[] = [];
+  readonly #values: number[] = [];
   readonly #after: Float64Array;
 
-  constructor(room: NodeRoom, options: NodeValueOptions = DEFAULT_OPTIONS) {
-    this.#room = room;
+  /** @param tables hole values, by model */
+  constructor(
+    tables: readonly ValueTable[],
+    largest: Pick<Nodes, 'largestGpuMilli' | 'largestCpuMilli'>,
+    options: NodeValueOptions = DEFAULT_OPTIONS,
+  ) {
+    this.#tables = tables;
+    this.#largest = largest;
     this.#options = options;
-    this.#tables = valueTables([], room.freeOfModel.length, options);
-    this.#price = new TypePrice(room, options.typePrior);
-    this.#waiting = new Float64Array(room.count);
-    this.#priced = new Float64Array(room.count * options.prices.length);
-    this.#value = new Float64Array(room.count);
-    this.#version = new Int32Array(room.count).fill(-1);
     this.#after = new Float64Array(options.prices.length);
   }
 
-  /** Counts an arrival for the prices of models, which follow at once; hole values wait for `learn`. */
-  observe(pod: PodClass): void {
-    this.#price.observe(pod);
+  score(pod: PodClass, state: NodeState): number {
+    const gain = (this.#bestAfter(pod, state) - this.value(state)) / WHOLE_GPU;
+    return gain - this.#options.bestFit * this.#residual(pod, state);
   }
 
-  /** Takes over the mix of demand as it is now. */
-  learn(mix: DemandMix): void {
-    const shares = mix.shares();
-    this.#tables = valueTables(shares, this.#room.freeOfModel.length, this.#options);
-    this.#version.fill(-1);
-    this.epoch += 1;
-  }
-
-  score(pod: PodClass, row: number): number {
-    // First: it brings the sums up to date that the values after it start from.
-    const before = this.value(row);
-    return (this.#bestAfter(pod, row) - before) / WHOLE_GPU - this.#options.bestFit * this.#residual(pod, row);
-  }
-
-  /** The price of the model, cubed: next to nothing while there is enough for those who insist, then a whole GPU. */
-  surcharge(pod: PodClass, model: number): number {
-    if (pod.gpus === 0) return 0;
-    return (this.#options.typePrice * this.#price.of(model) ** 3 * gpuDemand(pod)) / WHOLE_GPU;
-  }
-
-  /** V of the node as it is, in GPU milli. */
-  value(row: number): number {
-    if (this.#version[row] !== this.#room.version[row]) this.#sum(row);
-    return this.#value[row] ?? 0;
-  }
-
-  #tableOf(row: number): ValueTable {
-    return this.#tables[this.#room.models[row] ?? 0] as ValueTable;
-  }
-
-  /** Reckons the kept sums of the node anew. */
-  #sum(row: number): void {
-    const { gpus, stride, gpuFree, cpuFree } = this.#room;
-    const prices = this.#options.prices.length;
-    const table = this.#tableOf(row);
-    const sums = this.#priced.subarray(row * prices, (row + 1) * prices).fill(0);
-    let waiting = 0;
-    for (let at = row * stride; at < row * stride + (gpus[row] ?? 0); at += 1) {
-      const hole = holeOf(gpuFree[at] ?? 0);
-      waiting += table.waiting[hole] ?? 0;
-      for (let i = 0; i < prices; i += 1) sums[i] = (sums[i] ?? 0) + (table.priced[hole * prices + i] ?? 0);
+  /** V of a node in that state, in GPU milli. */
+  value(state: NodeState): number {
+    let value = this.#values[state.id];
+    if (value === undefined) {
+      const { waiting, priced } = this.#sumsOf(state.holes);
+      value = waiting - this.#cpuLoss(priced, state.cpuMilli);
+      this.#values[state.id] = value;
     }
-    this.#waiting[row] = waiting;
-    this.#value[row] = waiting - this.#cpuLoss(sums, cpuFree[row] ?? 0);
-    this.#version[row] = this.#room.version[row] ?? 0;
+    return value;
+  }
+
+  #tableOf(model: number): ValueTable {
+    return this.#tables[model] as ValueTable;
+  }
+
+  #sumsOf(holes: Holes): Sums {
+    let sums = this.#sums[holes.id];
+    if (sums === undefined) {
+      sums = this.#sum(holes);
+      this.#sums[holes.id] = sums;
+    }
+    return sums;
+  }
+
+  #sum({ model, gpuMilli }: Holes): Sums {
+    const prices = this.#options.prices.length;
+    const table = this.#tableOf(model);
+    const priced = new Float64Array(prices);
+    let waiting = 0;
+    for (const milli of gpuMilli) {
+      const hole = holeOf(milli);
+      waiting += table.waiting[hole] ?? 0;
+      for (let i = 0; i < prices; i += 1) priced[i] = (priced[i] ?? 0) + (table.priced[hole * prices + i] ?? 0);
+    }
+    return { waiting, priced };
   }
 
   /** V of the node with the pod on its best GPU, the tightest of equals; sets `gpu`. */
-  #bestAfter(pod: PodClass, row: number): number {
+  #bestAfter(pod: PodClass, state: NodeState): number {
     this.gpu = -1;
-    if (pod.gpus !== 1) return this.#valueAfter(pod, row, 0);
-    const { gpuFree, gpus, stride } = this.#room;
+    if (pod.gpus !== 1) return this.#valueAfter(pod, state, 0);
+    const { gpuMilli } = state.holes;
     let best = Number.NEGATIVE_INFINITY;
     let tightest = Number.POSITIVE_INFINITY;
     let last = -1;
-    for (let gpu = 0; gpu < (gpus[row] ?? 0); gpu += 1) {
-      const free = gpuFree[row * stride + gpu] ?? 0;
+    for (let gpu = 0; gpu < gpuMilli.length; gpu += 1) {
+      const free = gpuMilli[gpu] ?? 0;
       if (free < pod.gpuMilli || free === last) continue;
       last = free;
-      const value = this.#valueAfter(pod, row, gpu);
+      const value = this.#valueAfter(pod, state, gpu);
       if (value < best || (value === best && free >= tightest)) continue;
       best = value;
       tightest = free;
@@ -134,16 +124,16 @@ export class NodeValue implements Scoring {
   }
 
   /** V of the node with the pod on it, its first GPU being `gpu`. */
-  #valueAfter(pod: PodClass, row: number, gpu: number): number {
-    const { gpuFree, stride, cpuFree } = this.#room;
+  #valueAfter(pod: PodClass, { holes, cpuMilli }: NodeState, gpu: number): number {
     const prices = this.#options.prices.length;
-    const table = this.#tableOf(row);
+    const table = this.#tableOf(holes.model);
+    const start = this.#sumsOf(holes);
     const sums = this.#after;
-    for (let i = 0; i < prices; i += 1) sums[i] = this.#priced[row * prices + i] ?? 0;
-    let waiting = this.#waiting[row] ?? 0;
+    sums.set(start.priced);
+    let { waiting } = start;
     let wanted = pod.gpus;
-    for (let at = row * stride + gpu; wanted > 0; at += 1) {
-      const free = gpuFree[at] ?? 0;
+    for (let at = gpu; wanted > 0; at += 1) {
+      const free = holes.gpuMilli[at] ?? 0;
       if (free < pod.gpuMilli) continue;
       wanted -= 1;
       const before = holeOf(free);
@@ -153,7 +143,7 @@ export class NodeValue implements Scoring {
         sums[i] = (sums[i] ?? 0) + (table.priced[after * prices + i] ?? 0) - (table.priced[before * prices + i] ?? 0);
       }
     }
-    return waiting - this.#cpuLoss(sums, (cpuFree[row] ?? 0) - pod.cpuMilli);
+    return waiting - this.#cpuLoss(sums, cpuMilli - pod.cpuMilli);
   }
 
   /** What the holes lose by the node having no more than `cpu` milli of CPU. */
@@ -168,10 +158,10 @@ export class NodeValue implements Scoring {
   }
 
   /** Mean of the shares of the largest node's GPU and CPU that the pod would leave free. */
-  #residual(pod: PodClass, row: number): number {
-    const { largestGpuMilli, largestCpuMilli, cpuFree } = this.#room;
-    const gpu = (this.#room.idle(row) - gpuDemand(pod)) / largestGpuMilli;
-    const cpu = ((cpuFree[row] ?? 0) - pod.cpuMilli) / largestCpuMilli;
+  #residual(pod: PodClass, { holes, cpuMilli }: NodeState): number {
+    const { largestGpuMilli, largestCpuMilli } = this.#largest;
+    const gpu = (holes.idle - gpuDemand(pod)) / largestGpuMilli;
+    const cpu = (cpuMilli - pod.cpuMilli) / largestCpuMilli;
     return (gpu + cpu) / 2;
   }
 }

@@ -85,5 +85,8 @@ function tableOf(items: readonly Worthy[], { draws, cpuDraws, prices }: ValueOpt
   return { waiting: holeValues(items, worth, draws), priced };
 }
 
+/** Of a model that nobody is known to ask for. */
+export const noValues = (options: ValueOptions): ValueTable => tableOf([], options);
+
 /** The hole of so many free milli: rounded down. */
 export const holeOf = (milli: number): number => Math.min(STEPS, Math.max(0, Math.floor(milli / STEP_MILLI)));

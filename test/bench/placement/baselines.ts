@@ -1,5 +1,5 @@
 /** Policies of the FGD paper as its authors' simulator has them, integer scores and ties included. */
-import type { NodeRoom } from '../../../src/core/node-value/node-room.ts';
+import type { NodeState } from '../../../src/core/node-value/node-state.ts';
 import { gpuDemand, type PodClass } from '../../../src/core/node-value/pod-class.ts';
 import type { Scoring } from '../../../src/core/node-value/scoring.ts';
 import type { Fragmentation } from './fragmentation.ts';
@@ -13,28 +13,24 @@ const LARGEST_GPU = 8000;
  * matters: most nodes tie, and ties pack the nodes in a fixed order.
  */
 export class FragmentationGradient implements Scoring {
-  readonly epoch = 0;
   gpu = -1;
-  readonly #room: NodeRoom;
   readonly #fragmentation: Fragmentation;
 
-  constructor(room: NodeRoom, fragmentation: Fragmentation) {
-    this.#room = room;
+  constructor(fragmentation: Fragmentation) {
     this.#fragmentation = fragmentation;
   }
 
-  score(pod: PodClass, row: number): number {
+  score(pod: PodClass, state: NodeState): number {
     this.gpu = -1;
-    const before = this.#fragmentation.now(row);
-    if (!isShare(pod)) return scoreOf(before - this.#fragmentation.after(pod, row, -1));
-    const { gpuFree, gpus, stride } = this.#room;
+    const before = this.#fragmentation.now(state);
+    if (!isShare(pod)) return scoreOf(before - this.#fragmentation.after(pod, state, -1));
+    const { gpuMilli } = state.holes;
     const tried: number[] = [];
     let best = -1;
-    for (let gpu = 0; gpu < (gpus[row] ?? 0); gpu += 1) {
-      const free = gpuFree[row * stride + gpu] ?? 0;
+    for (const [gpu, free] of gpuMilli.entries()) {
       if (free < pod.gpuMilli || tried.includes(free)) continue;
       tried.push(free);
-      const score = scoreOf(before - this.#fragmentation.after(pod, row, gpu));
+      const score = scoreOf(before - this.#fragmentation.after(pod, state, gpu));
       if (score <= best) continue;
       best = score;
       this.gpu = gpu;
@@ -45,27 +41,19 @@ export class FragmentationGradient implements Scoring {
 
 /** The node that is left with the least CPU and GPU; a share goes to the tightest GPU. */
 export class BestFit implements Scoring {
-  readonly epoch = 0;
   gpu = -1;
-  readonly #room: NodeRoom;
 
-  constructor(room: NodeRoom) {
-    this.#room = room;
-  }
-
-  score(pod: PodClass, row: number): number {
-    this.gpu = isShare(pod) ? this.#tightest(pod, row) : -1;
-    const cpu = ((this.#room.cpuFree[row] ?? 0) - pod.cpuMilli) / LARGEST_CPU;
-    const gpu = (this.#room.idle(row) - gpuDemand(pod)) / LARGEST_GPU;
+  score(pod: PodClass, state: NodeState): number {
+    this.gpu = isShare(pod) ? this.#tightest(pod, state) : -1;
+    const cpu = (state.cpuMilli - pod.cpuMilli) / LARGEST_CPU;
+    const gpu = (state.holes.idle - gpuDemand(pod)) / LARGEST_GPU;
     return Math.trunc(100 * (1 - 0.5 * cpu - 0.5 * gpu));
   }
 
-  #tightest(pod: PodClass, row: number): number {
-    const { gpuFree, gpus, stride } = this.#room;
+  #tightest(pod: PodClass, { holes }: NodeState): number {
     let best = -1;
     let least = Number.POSITIVE_INFINITY;
-    for (let gpu = 0; gpu < (gpus[row] ?? 0); gpu += 1) {
-      const free = gpuFree[row * stride + gpu] ?? 0;
+    for (const [gpu, free] of holes.gpuMilli.entries()) {
       if (free < pod.gpuMilli || free >= least) continue;
       least = free;
       best = gpu;

@@ -1,6 +1,7 @@
 /** The fragmentation measure of FGD (Weng et al., Beware of Fragmentation, USENIX ATC 2023), to the last bit. */
-import type { NodeRoom } from '../../../src/core/node-value/node-room.ts';
+import type { NodeState } from '../../../src/core/node-value/node-state.ts';
 import { accepts, type PodClass } from '../../../src/core/node-value/pod-class.ts';
+import { afterTaking } from '../../../src/core/testing/gpu-room.ts';
 import type { Pod } from './lists.ts';
 
 /** Typical pods cover this share of the list. */
@@ -47,47 +48,26 @@ const NO_ACCESS = 5;
 
 /** Expected idle GPU milli of a node that a typical pod could not use. */
 export class Fragmentation {
-  readonly #room: NodeRoom;
   readonly #typical: readonly TypicalPod[];
   readonly #sums = new Float64Array(6);
-  readonly #gpus: Float64Array;
 
-  constructor(room: NodeRoom, typical: readonly TypicalPod[]) {
-    this.#room = room;
+  constructor(typical: readonly TypicalPod[]) {
     this.#typical = typical;
-    this.#gpus = new Float64Array(room.stride);
   }
 
-  now(row: number): number {
-    this.#load(row);
-    return this.#measure(row, this.#room.cpuFree[row] ?? 0);
+  now({ holes, cpuMilli }: NodeState): number {
+    return this.#measure(holes.model, holes.gpuMilli, cpuMilli);
   }
 
   /** With the pod on the node: on GPU `gpu`, or (-1) on the first that fit. */
-  after(pod: PodClass, row: number, gpu: number): number {
-    this.#load(row);
-    let wanted = pod.gpus;
-    for (let i = Math.max(gpu, 0); wanted > 0; i += 1) {
-      const free = this.#gpus[i] ?? 0;
-      if (free < pod.gpuMilli) continue;
-      this.#gpus[i] = free - pod.gpuMilli;
-      wanted -= 1;
-    }
-    return this.#measure(row, (this.#room.cpuFree[row] ?? 0) - pod.cpuMilli);
+  after(pod: PodClass, { holes, cpuMilli }: NodeState, gpu: number): number {
+    return this.#measure(holes.model, afterTaking(pod, holes.gpuMilli, gpu), cpuMilli - pod.cpuMilli);
   }
 
-  #load(row: number): void {
-    const { gpuFree, stride, gpus } = this.#room;
-    const count = gpus[row] ?? 0;
-    for (let i = 0; i < count; i += 1) this.#gpus[i] = gpuFree[row * stride + i] ?? 0;
-  }
-
-  #measure(row: number, cpu: number): number {
-    const count = this.#room.gpus[row] ?? 0;
-    const model = this.#room.models[row] ?? 0;
+  #measure(model: number, gpuMilli: readonly number[], cpu: number): number {
     const sums = this.#sums.fill(0);
     let idle = 0;
-    for (let i = 0; i < count; i += 1) idle += this.#gpus[i] ?? 0;
+    for (const free of gpuMilli) idle += free;
     for (const { podClass, share } of this.#typical) {
       const hasCpu = cpu >= podClass.cpuMilli;
       if (podClass.gpus === 0) {
@@ -100,8 +80,7 @@ export class Fragmentation {
       }
       let fitting = 0;
       let tooSmall = 0;
-      for (let i = 0; i < count; i += 1) {
-        const free = this.#gpus[i] ?? 0;
+      for (const free of gpuMilli) {
         if (free >= podClass.gpuMilli) fitting += 1;
         else tooSmall += free;
       }

@@ -1,5 +1,5 @@
 /** Electric power by the model of PWR (arXiv 2412.17484, CCGrid 2025), in watts. */
-import type { NodeRoom } from '../../../src/core/node-value/node-room.ts';
+import type { NodeState } from '../../../src/core/node-value/node-state.ts';
 import type { Node } from './lists.ts';
 
 interface Watts {
@@ -29,14 +29,12 @@ const CORES_PER_SOCKET = 16;
 const MILLI_PER_CORE = 2000;
 
 /** Power of a node with what is free on it now. */
-export function nodeWatts(node: Node, room: NodeRoom, row: number): number {
+export function nodeWatts(node: Node, { holes, cpuMilli }: NodeState): number {
   const gpu = GPU_WATTS[node.model] ?? OTHER;
   let watts = 0;
-  for (let i = 0; i < node.gpus; i += 1) {
-    watts += (room.gpuFree[row * room.stride + i] ?? 0) < 1000 ? gpu.used : gpu.idle;
-  }
+  for (const free of holes.gpuMilli) watts += free < 1000 ? gpu.used : gpu.idle;
   const cores = Math.ceil(node.cpuMilli / MILLI_PER_CORE);
-  const idleCores = Math.floor((room.cpuFree[row] ?? 0) / MILLI_PER_CORE);
+  const idleCores = Math.floor(cpuMilli / MILLI_PER_CORE);
   const sockets = Math.ceil(cores / CORES_PER_SOCKET);
   const active = Math.ceil((cores - idleCores) / CORES_PER_SOCKET);
   return watts + active * SOCKET.used + (sockets - active) * SOCKET.idle;

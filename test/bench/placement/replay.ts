@@ -1,8 +1,8 @@
 /** One stream of arrivals against one policy, one pod at a time; what fits nowhere is dropped, nothing ever ends. */
-import { NodeRoom } from '../../../src/core/node-value/node-room.ts';
-import { OnlinePlacer } from '../../../src/core/node-value/online.ts';
 import { gpuDemand, type PodClass } from '../../../src/core/node-value/pod-class.ts';
 import { type Choice, Chooser } from '../../../src/core/node-value/scoring.ts';
+import { GpuRoom } from '../../../src/core/testing/gpu-room.ts';
+import { OnlinePlacer } from '../../../src/core/testing/online-placer.ts';
 import { BestFit, FragmentationGradient } from './baselines.ts';
 import { Fragmentation, type TypicalPod, typicalPods } from './fragmentation.ts';
 import { modelsOf, type Node, type Pod, type Stream } from './lists.ts';
@@ -37,20 +37,20 @@ interface Placer {
   choose(pod: PodClass, admits: (row: number) => boolean): Choice | undefined;
 }
 
-/** Makes what places the pods of one stream; `order` holds the rows, first choice first among equals. */
-export type Policy = (room: NodeRoom, order: Int32Array, fragmentation: Fragmentation) => Placer;
+/** Makes what places the pods of one stream. */
+export type Policy = (room: GpuRoom, fragmentation: Fragmentation) => Placer;
 
 export const POLICIES: Readonly<Record<string, Policy>> = {
-  FGD: (room, order, fragmentation) => new Chooser(room, new FragmentationGradient(room, fragmentation), order),
-  BestFit: (room, order) => new Chooser(room, new BestFit(room), order),
-  ours: (room, order) => new OnlinePlacer(room, order),
+  FGD: (room, fragmentation) => new Chooser(room, new FragmentationGradient(fragmentation)),
+  BestFit: (room) => new Chooser(room, new BestFit()),
+  ours: (room) => new OnlinePlacer(room),
 };
 
 /** The state after each arrival. */
 export function replay({ nodes, pods, typical }: Workbench, stream: Stream, policy: Policy): Sample[] {
-  const room = roomOf(nodes);
-  const fragmentation = new Fragmentation(room, typical);
-  const placer = policy(room, rowsByRank(stream.nodeRank), fragmentation);
+  const room = roomOf(nodes, rowsByRank(stream.nodeRank));
+  const fragmentation = new Fragmentation(typical);
+  const placer = policy(room, fragmentation);
   const memory = Float64Array.from(nodes, ({ memoryMib }) => memoryMib);
   const slots = new Int32Array(nodes.length).fill(PODS_PER_NODE);
   const totals = new Totals(nodes, room, fragmentation);
@@ -68,14 +68,15 @@ export function replay({ nodes, pods, typical }: Workbench, stream: Stream, poli
   });
 }
 
-function roomOf(nodes: readonly Node[]): NodeRoom {
+function roomOf(nodes: readonly Node[], rows: Int32Array): GpuRoom {
   const models = modelsOf(nodes);
-  return new NodeRoom(
+  return new GpuRoom(
     nodes.map(({ model, cpuMilli, gpus }) => ({
       model: models.indexOf(model),
       cpuMilli,
       gpuMilli: Array.from({ length: gpus }, () => 1000),
     })),
+    rows,
   );
 }
 
@@ -90,7 +91,7 @@ function rowsByRank(rank: readonly number[]): Int32Array {
 /** Sums over the cluster, of which an arrival changes one node's part. */
 class Totals {
   readonly #nodes: readonly Node[];
-  readonly #room: NodeRoom;
+  readonly #room: GpuRoom;
   readonly #fragmentation: Fragmentation;
   readonly #capacity: number;
   readonly #frag: Float64Array;
@@ -100,7 +101,7 @@ class Totals {
   #fragSum = 0;
   #wattsSum = 0;
 
-  constructor(nodes: readonly Node[], room: NodeRoom, fragmentation: Fragmentation) {
+  constructor(nodes: readonly Node[], room: GpuRoom, fragmentation: Fragmentation) {
     this.#nodes = nodes;
     this.#room = room;
     this.#fragmentation = fragmentation;
@@ -111,8 +112,9 @@ class Totals {
   }
 
   moved(row: number): void {
-    const frag = this.#fragmentation.now(row);
-    const watts = nodeWatts(this.#nodes[row] as Node, this.#room, row);
+    const state = this.#room.stateOf(row);
+    const frag = this.#fragmentation.now(state);
+    const watts = nodeWatts(this.#nodes[row] as Node, state);
     this.#fragSum += frag - (this.#frag[row] ?? 0);
     this.#wattsSum += watts - (this.#watts[row] ?? 0);
     this.#frag[row] = frag;
