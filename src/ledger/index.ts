@@ -1,0 +1,2 @@
+export { Ledger } from './ledger.ts';
+export type { Metering } from './metering.ts';
