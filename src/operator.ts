@@ -10,7 +10,13 @@ import { type KubeObject, NAMESPACES } from './kube/resource.ts';
 import { StatusWriter } from './kube/status-writer.ts';
 import { Ledger } from './ledger/index.ts';
 import type { Probes } from './observability/health.http.ts';
-import { CentreMetrics, EventLoopWatch, type PrometheusMetrics, WorkloadMetrics } from './observability/index.ts';
+import {
+  CentreMetrics,
+  EventLoopWatch,
+  LedgerMetrics,
+  type PrometheusMetrics,
+  WorkloadMetrics,
+} from './observability/index.ts';
 import { quoteController } from './quotes/index.ts';
 import { type ClusterUsers, MemberRegistry, RegionProtection, regionController } from './regions/index.ts';
 import { systemClock } from './runtime/clock.ts';
@@ -231,5 +237,7 @@ function collectState(
   const workloads = new WorkloadMetrics(metrics.registry, hub, members, ledger, now);
   const centre = new CentreMetrics(metrics.registry, hub, members, scheduler, now);
   metrics.onCollect(() => workloads.collect());
+  const energy = new LedgerMetrics(metrics.registry, hub, members, ledger);
   metrics.onCollect(() => centre.collect());
+  metrics.onCollect(() => energy.collect());
 }

@@ -70,7 +70,7 @@ export function estimatedEnergy(facts: EnergyFacts, holding: Holding, fromMs: nu
 
 /** Of the sums of a usage, or of a part of them. */
 export type UsagePart = Record<(typeof PART_KEYS)[number], number>;
-const PART_KEYS = [
+export const PART_KEYS = [
   'gpuJoules',
   'itJoules',
   'facilityJoules',

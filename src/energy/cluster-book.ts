@@ -101,7 +101,7 @@ export function bookReport(book: NodesBook, report: Report, context: BookingCont
     const { [report.node]: _, ...rest } = run.silent;
     book.runs.set(key, { ...run, silent: rest });
     // Another series knows nothing of the time before it.
-    const share = folded.isReset ? shareBefore(silent, folded.book.sinceMs - context.skewMs) : 0;
+    const share = folded.isReset ? shareBefore(silent, folded.startMs - context.skewMs) : 0;
     if (share > 0) addToRun(book, key, { estimated: plus(NO_SUMS, silent.sums, share), nowMs: context.nowMs });
   }
   return folded.isReset ? 'reset' : 'booked';

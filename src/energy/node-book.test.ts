@@ -39,7 +39,8 @@ describe('fold', () => {
     const folded = fold(book, agent.report(at(6)));
     expect(folded?.isReset).toBe(true);
     expect(joules(folded)).toBe(300);
-    expect(folded?.book).toMatchObject({ series: 'new', retired: ['old'], sinceMs: at(5) });
+    expect(folded?.book).toMatchObject({ series: 'new', retired: ['old'], sinceMs: at(1) });
+    expect(folded?.startMs).toBe(at(5));
     // Should the old one still be somewhere, it is not heard.
     before.use(at(6), pod, 'GPU-a', [900, 30, 0]);
     expect(fold(folded?.book, before.report(at(7)))).toBeUndefined();

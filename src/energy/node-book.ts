@@ -40,6 +40,8 @@ export interface Folded {
   readonly postings: readonly Posting[];
   /** The counters began anew. */
   readonly isReset: boolean;
+  /** What this series tells is booked from then on, by the node's clock. */
+  readonly startMs: number;
 }
 
 const MAX_RETIRED = 8;
@@ -60,9 +62,10 @@ export function fold(before: NodeBook | undefined, report: Report): Folded | und
   const startMs = report.writtenAtMs - report.watchedSeconds * 1000;
   const isNew = before?.series !== report.series;
   if (before === undefined || before.isGivenUp || (isNew && startMs < before.writtenAtMs - SLACK_MS)) {
-    return { book: baseline(before, report), postings: [], isReset: before !== undefined && isNew };
+    const isReset = before !== undefined && isNew;
+    return { book: baseline(before, report), postings: [], isReset, startMs: report.writtenAtMs };
   }
-  const old: NodeBook = isNew ? { ...successor(before, report), sinceMs: startMs } : before;
+  const old: NodeBook = isNew ? successor(before, report) : before;
   const booked = new Map(old.booked);
   const postings: Posting[] = [];
   let { sequence } = old;
@@ -91,6 +94,7 @@ export function fold(before: NodeBook | undefined, report: Report): Folded | und
     book: { ...old, sequence, writtenAtMs: report.writtenAtMs, booked: kept },
     postings,
     isReset: isNew,
+    startMs,
   };
 }
 
@@ -103,7 +107,7 @@ const successor = (before: NodeBook | undefined, report: Report): NodeBook => ({
       : [...before.retired, before.series].slice(-MAX_RETIRED),
   sequence: 0,
   writtenAtMs: report.writtenAtMs,
-  sinceMs: report.writtenAtMs,
+  sinceMs: before === undefined || before.isGivenUp ? report.writtenAtMs : before.sinceMs,
   baselineMs: 0,
   isGivenUp: false,
   booked: new Map(),

@@ -329,7 +329,7 @@ interface Around {
   readonly skewMs: number;
 }
 
-export function addTenant(a: TenantBook | undefined, b: TenantBook): TenantBook {
+function addTenant(a: TenantBook | undefined, b: TenantBook): TenantBook {
   if (a === undefined) return b;
   return {
     measured: plus(a.measured, b.measured),

@@ -1,13 +1,5 @@
 import { type Admission, ANNOTATION, LABEL } from '../api/index.ts';
-import {
-  addClasses,
-  type EnergySource,
-  NO_USE,
-  plus,
-  type RunOwner,
-  type TenantBook,
-  type WorkloadUse,
-} from '../energy/index.ts';
+import { addClasses, type EnergySource, NO_USE, plus, type RunOwner, type WorkloadUse } from '../energy/index.ts';
 import type { HubStores } from '../hub/index.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Member, MemberPod, MemberSource } from '../regions/index.ts';
@@ -15,8 +7,9 @@ import type { Clock } from '../runtime/clock.ts';
 import { errorMessage } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
+import { type Account, Accounts } from './accounts.ts';
 import { Checkpoints } from './checkpoints.ts';
-import { addTenant, ClusterLedger, type Told } from './cluster-ledger.ts';
+import { ClusterLedger, type Told } from './cluster-ledger.ts';
 import { type Metering, meteringOf } from './metering.ts';
 import { Workloads } from './workloads.ts';
 
@@ -45,6 +38,7 @@ export class Ledger implements EnergySource {
   readonly #logger: Logger;
   readonly #checkpoints: Checkpoints;
   readonly #workloads: Workloads;
+  readonly #accounts: Accounts;
   readonly #clusters = new Map<string, ClusterLedger>();
   readonly #listeners = new Set<Parameters<EnergySource['onChange']>[0]>();
   /** What each workload's listeners were told last, to tell news only. */
@@ -58,6 +52,7 @@ export class Ledger implements EnergySource {
     this.#logger = options.logger.child({ component: 'ledger' });
     this.#checkpoints = new Checkpoints(options.client, options.namespace, this.#logger);
     this.#workloads = new Workloads(options.hub, () => options.clock.now());
+    this.#accounts = new Accounts({ ...options, logger: this.#logger });
     const { metrics } = options;
     const resets = metrics.counter(
       'aidc_energy_counter_resets_total',
@@ -142,16 +137,9 @@ export class Ledger implements EnergySource {
     return all;
   }
 
-  /** Tenants of all clusters of a region. */
-  tenants(): { readonly tenant: string; readonly region: string; readonly book: TenantBook }[] {
-    const sums = new Map<string, { tenant: string; region: string; book: TenantBook }>();
-    for (const { region, tenants } of this.told.values()) {
-      for (const [tenant, book] of tenants) {
-        const key = `${region}\n${tenant}`;
-        sums.set(key, { tenant, region, book: addTenant(sums.get(key)?.book, book) });
-      }
-    }
-    return [...sums.values()];
+  /** What tenants have used beside what was measured. */
+  get accounts(): readonly Account[] {
+    return this.#accounts.told;
   }
 
   /** How well a member is metered, for people. */
@@ -163,6 +151,7 @@ export class Ledger implements EnergySource {
   async #load(): Promise<void> {
     for (const [cluster, kept] of await this.#checkpoints.load())
       this.#clusters.set(cluster, this.#open(cluster, kept));
+    await this.#accounts.load();
     this.#isLoaded = true;
     this.#loaded.resolve();
   }
@@ -199,6 +188,9 @@ export class Ledger implements EnergySource {
       }),
     );
     this.#notify();
+    await this.#accounts.turn().catch((error: unknown) => {
+      this.#logger.warn('the accounts could not be kept', { error: errorMessage(error) });
+    });
   }
 
   /** Of a run that goes on, status is brought up to date by the clock; of one that is over, when there is news. */
