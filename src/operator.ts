@@ -145,8 +145,15 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     },
   };
   const protection = new RegionProtection({ client, events, users: clusterUsers(scheduler, tombstones, ready) });
+  const regions = regionController({
+    ...shared,
+    clusters: hub.clusters,
+    protection,
+    metering: (member) => ledger.metering(member),
+  });
+  ledger.onMetering((cluster) => regions.enqueue(cluster));
   const controllers: Controller[] = [
-    regionController({ ...shared, clusters: hub.clusters, protection, metering: (member) => ledger.metering(member) }),
+    regions,
     queueController({ ...shared, queues: hub.queues, workloads: [hub.trainings, hub.servings], ready }),
     datasetController(shared),
     quoteController({ ...shared, namespaces, ready }),

@@ -39,6 +39,9 @@ export class Ledger implements EnergySource {
   readonly #checkpoints: Checkpoints;
   readonly #workloads: Workloads;
   readonly #accounts: Accounts;
+  readonly #meteringListeners = new Set<(cluster: string) => void>();
+  /** What was last said of each member. */
+  readonly #meterings = new Map<string, string>();
   readonly #clusters = new Map<string, ClusterLedger>();
   readonly #listeners = new Set<Parameters<EnergySource['onChange']>[0]>();
   /** What each workload's listeners were told last, to tell news only. */
@@ -142,6 +145,11 @@ export class Ledger implements EnergySource {
     return this.#accounts.told;
   }
 
+  /** Calls `listener` when it changes how well a member is metered. */
+  onMetering(listener: (cluster: string) => void): void {
+    this.#meteringListeners.add(listener);
+  }
+
   /** How well a member is metered, for people. */
   metering(member: Member): Metering {
     const ledger = this.#clusters.get(member.name);
@@ -182,6 +190,7 @@ export class Ledger implements EnergySource {
         try {
           ledger.book(member, nowMs);
           await ledger.keep();
+          this.#tellMetering(member);
         } catch (error) {
           this.#logger.warn('the books could not be kept', { cluster: member.name, error: errorMessage(error) });
         }
@@ -191,6 +200,13 @@ export class Ledger implements EnergySource {
     await this.#accounts.turn().catch((error: unknown) => {
       this.#logger.warn('the accounts could not be kept', { error: errorMessage(error) });
     });
+  }
+
+  #tellMetering(member: Member): void {
+    const { message } = this.metering(member);
+    if (this.#meterings.get(member.name) === message) return;
+    this.#meterings.set(member.name, message);
+    for (const listener of this.#meteringListeners) listener(member.name);
   }
 
   /** Of a run that goes on, status is brought up to date by the clock; of one that is over, when there is news. */

@@ -40,7 +40,7 @@ export function meteringOf(
   if (refusal !== undefined) {
     return say('False', 'ReportsRefused', `${refused.length} reports cannot be booked, first ${refusal}`);
   }
-  if (reporting === all && all > 0) return say('True', 'AllReport', `the agents of all ${all} nodes report`);
+  if (reporting === all) return say('True', 'AllReport', `the agents of all ${all} accelerator nodes report`);
   if (reporting + silent.length === 0) {
     return say('False', 'NoAgents', `none of ${all} accelerator nodes has an agent: energy is an estimate`);
   }
