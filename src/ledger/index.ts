@@ -1,2 +1,1 @@
 export { Ledger } from './ledger.ts';
-export type { Metering } from './metering.ts';
