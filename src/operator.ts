@@ -8,8 +8,15 @@ import { EventRecorder } from './kube/events.ts';
 import { LeaderElector } from './kube/leader-elector.ts';
 import { type KubeObject, NAMESPACES } from './kube/resource.ts';
 import { StatusWriter } from './kube/status-writer.ts';
+import { Ledger } from './ledger/index.ts';
 import type { Probes } from './observability/health.http.ts';
-import { CentreMetrics, EventLoopWatch, type PrometheusMetrics, WorkloadMetrics } from './observability/index.ts';
+import {
+  CentreMetrics,
+  EventLoopWatch,
+  LedgerMetrics,
+  type PrometheusMetrics,
+  WorkloadMetrics,
+} from './observability/index.ts';
 import { quoteController } from './quotes/index.ts';
 import { type ClusterUsers, MemberRegistry, RegionProtection, regionController } from './regions/index.ts';
 import { systemClock } from './runtime/clock.ts';
@@ -109,6 +116,16 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     logger,
     metrics,
   });
+  const ledger = new Ledger({
+    hub,
+    members,
+    client,
+    namespace: config.namespace,
+    periodMs: config.ledgerSeconds * 1000,
+    clock,
+    logger,
+    metrics,
+  });
   const namespaces = new MemberNamespaces(members, config.createNamespaces);
   const tombstones = new Tombstones(client, config.namespace);
   const shared = { hub, client, members, scheduler, status, events, clock, logger, metrics, workers: config.workers };
@@ -116,6 +133,7 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     ...shared,
     hubId,
     namespaces,
+    energy: ledger,
     tombstones,
     honour: new HonourCheck(members, namespaces),
     settings: {
@@ -127,8 +145,15 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     },
   };
   const protection = new RegionProtection({ client, events, users: clusterUsers(scheduler, tombstones, ready) });
+  const regions = regionController({
+    ...shared,
+    clusters: hub.clusters,
+    protection,
+    metering: (member) => ledger.metering(member),
+  });
+  ledger.onMetering((cluster) => regions.enqueue(cluster));
   const controllers: Controller[] = [
-    regionController({ ...shared, clusters: hub.clusters, protection }),
+    regions,
     queueController({ ...shared, queues: hub.queues, workloads: [hub.trainings, hub.servings], ready }),
     datasetController(shared),
     quoteController({ ...shared, namespaces, ready }),
@@ -139,7 +164,7 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     [...hub.trainings.list(), ...hub.servings.list()].some((object) => object.metadata.uid === uid);
   const sweep = new Sweep({ hubId, members, tombstones, known, ready, clock, logger, metrics });
   const loop = new EventLoopWatch(metrics);
-  collectState(metrics, hub, members, scheduler, clock.now);
+  collectState(metrics, hub, members, scheduler, ledger, clock.now);
   const manager = new Manager({
     leadership: elector,
     logger,
@@ -148,6 +173,13 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     runnables: [
       { name: 'hub stores', run: (signal) => hub.run(signal), ready: (signal) => hub.waitForSync(signal) },
       { name: 'members', run: (signal) => members.run(signal) },
+      {
+        name: ledger.name,
+        run: (signal) => ledger.run(signal),
+        // What was measured must be known before anybody writes it to a status.
+        ready: (signal) => ledger.ready(signal),
+        leaderOnly: true,
+      },
       ...controllers.map(
         (controller): Runnable => ({
           name: controller.name,
@@ -206,10 +238,13 @@ function collectState(
   hub: HubStores,
   members: MemberRegistry,
   scheduler: Scheduler,
+  ledger: Ledger,
   now: () => number,
 ): void {
-  const workloads = new WorkloadMetrics(metrics.registry, hub, members, now);
+  const workloads = new WorkloadMetrics(metrics.registry, hub, members, ledger, now);
   const centre = new CentreMetrics(metrics.registry, hub, members, scheduler, now);
   metrics.onCollect(() => workloads.collect());
+  const energy = new LedgerMetrics(metrics.registry, hub, members, ledger);
   metrics.onCollect(() => centre.collect());
+  metrics.onCollect(() => energy.collect());
 }

@@ -1,28 +1,45 @@
 import { bars, type Dashboard, stat, table, timeseries } from './builder.ts';
-import { addedInRange, INFO_IN_RANGE, INFO_NOW, JOULES, JOULES_PER_KWH, joined, once } from './promql.ts';
+import {
+  addedInRange,
+  CARBON,
+  INFO_IN_RANGE,
+  INFO_NOW,
+  JOULES,
+  JOULES_PER_KWH,
+  joined,
+  once,
+  PARTS,
+  total,
+} from './promql.ts';
 
-const ESTIMATE =
-  'An estimate: configured power of the boards and of the server, times the time held, times PUE, tariff and CO2 of the region. Nothing of it is measured.';
+const SOURCE =
+  'Measured where the agents of the nodes report; else an estimate: configured power of the boards and of the server, times the time held. Both times PUE, tariff and CO2 of the region as configured.';
 const RANGE = 'Of the time shown above, with what is still running; extrapolated to its edges.';
 const WORKLOAD = ['workload_namespace', 'workload', 'kind'] as const;
 
-/** Sums of the range by labels of the workloads' info and of the family. */
-function sums(family: string, info: readonly string[], own: readonly string[] = [], divisor = '1'): string {
+/** Sums of the range by labels of the workloads' info and of the family; series that differ in `parts` are added. */
+function sums(
+  family: string,
+  info: readonly string[],
+  own: readonly string[] = [],
+  divisor = '1',
+  parts: readonly string[] = [],
+): string {
   const by = [...new Set([...info, ...own])];
-  const value = joined(addedInRange(family, ...own), info, INFO_IN_RANGE);
+  const value = joined(addedInRange(family, ...own, ...parts), info, INFO_IN_RANGE);
   return `sum by (${by.join(', ')}) (${value}) / ${divisor}`;
 }
 
-const kWh = (...info: readonly string[]): string => sums(JOULES, info, [], JOULES_PER_KWH);
+const kWh = (...info: readonly string[]): string => sums(JOULES, info, [], JOULES_PER_KWH, PARTS);
 const money = (...info: readonly string[]): string => sums('aidc_workload_energy_cost_total', info, ['currency']);
-const carbon = (...info: readonly string[]): string => sums('aidc_workload_carbon_grams_total', info, [], '1000');
+const carbon = (...info: readonly string[]): string => sums(CARBON, info, [], '1000');
 const gpuHours = (...info: readonly string[]): string => sums('aidc_workload_gpu_seconds_total', info, [], '3600');
 
 const billTable = (title: string, description: string, headings: Readonly<Record<string, string>>) => {
   const labels = Object.keys(headings);
   return table({
     title,
-    description: `${description} ${RANGE} ${ESTIMATE}`,
+    description: `${description} ${RANGE} ${SOURCE}`,
     queries: [
       { expr: gpuHours(...labels) },
       { expr: kWh(...labels) },
@@ -41,8 +58,8 @@ const billTable = (title: string, description: string, headings: Readonly<Record
 };
 
 /** A rate of a counter of workloads by tenant. */
-const rateByTenant = (family: string, own: readonly string[] = []): string => {
-  const perWorkload = once(`rate(${family}[$__rate_interval])`, ...WORKLOAD, ...own);
+const rateByTenant = (family: string, own: readonly string[] = [], parts: readonly string[] = []): string => {
+  const perWorkload = once(`rate(${family}[$__rate_interval])`, ...WORKLOAD, ...own, ...parts);
   return `sum by (${['tenant', ...own].join(', ')}) (${joined(perWorkload, ['tenant'], INFO_NOW)})`;
 };
 
@@ -50,7 +67,7 @@ const rateByTenant = (family: string, own: readonly string[] = []): string => {
 export const bill: Dashboard = {
   uid: 'aidc-bill',
   title: 'AIDC / Tenant bill',
-  description: `GPU-hours, kWh, money and CO2 by tenant, queue and workload. ${ESTIMATE}`,
+  description: `GPU-hours, kWh, money and CO2 by tenant, queue and workload. ${SOURCE}`,
   variables: [
     { name: 'tenant', label: 'Tenant', family: 'aidc_workload_info', of: 'tenant' },
     { name: 'queue', label: 'Queue', family: 'aidc_workload_info', of: 'queue' },
@@ -67,20 +84,20 @@ export const bill: Dashboard = {
         }),
         stat({
           title: 'Energy',
-          description: `${RANGE} ${ESTIMATE}`,
+          description: `${RANGE} ${SOURCE}`,
           unit: 'kwatth',
           width: 6,
           queries: [{ expr: `sum(${kWh('tenant')})` }],
         }),
         stat({
           title: 'Money',
-          description: `Accelerator-hours and electricity. ${RANGE} ${ESTIMATE}`,
+          description: `Accelerator-hours and electricity. ${RANGE} ${SOURCE}`,
           width: 6,
           queries: [{ expr: `sum by (currency) (${money('tenant')})`, legend: '{{currency}}' }],
         }),
         stat({
           title: 'CO2',
-          description: `Kilograms, by the grid of the location. ${RANGE} ${ESTIMATE}`,
+          description: `Kilograms, by the grid of the location. ${RANGE} ${SOURCE}`,
           unit: 'masskg',
           width: 6,
           queries: [{ expr: `sum(${carbon('tenant')})` }],
@@ -93,14 +110,14 @@ export const bill: Dashboard = {
         billTable('Bill by tenant', 'One row a tenant.', { tenant: 'Tenant' }),
         timeseries({
           title: 'Power by tenant',
-          description: `Power at the facility. ${ESTIMATE}`,
+          description: `Power at the facility. ${SOURCE}`,
           unit: 'watt',
           stacked: true,
-          queries: [{ expr: rateByTenant(JOULES), legend: '{{tenant}}' }],
+          queries: [{ expr: rateByTenant(JOULES, [], PARTS), legend: '{{tenant}}' }],
         }),
         timeseries({
           title: 'Money an hour by tenant',
-          description: `What is spent at present, by the hour. ${ESTIMATE}`,
+          description: `What is spent at present, by the hour. ${SOURCE}`,
           stacked: true,
           queries: [
             {
@@ -120,9 +137,21 @@ export const bill: Dashboard = {
             },
           ],
         }),
+        timeseries({
+          title: 'Energy by tenant and source',
+          description: 'kWh at the facility, also of workloads that are deleted; integrated is measured.',
+          unit: 'kwatth',
+          stacked: true,
+          queries: [
+            {
+              expr: `${total('aidc_tenant_energy_joules_total{scope="facility", tenant=~"$tenant"}', ['tenant', 'source'], ['region'])} / ${JOULES_PER_KWH}`,
+              legend: '{{tenant}} {{source}}',
+            },
+          ],
+        }),
         bars({
           title: 'CO2 by tenant',
-          description: `Kilograms. ${RANGE} ${ESTIMATE}`,
+          description: `Kilograms. ${RANGE} ${SOURCE}`,
           unit: 'masskg',
           queries: [{ expr: carbon('tenant'), legend: '{{tenant}}' }],
         }),

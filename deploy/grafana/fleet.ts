@@ -4,6 +4,8 @@ import { once, total } from './promql.ts';
 const PLACE = ['region', 'cluster'] as const;
 const BOARDS = [...PLACE, 'gpu_model'] as const;
 const CHOSEN = '{region=~"$region"}';
+const power = (family: string): string =>
+  once(`rate(${family}{region=~"$region", scope="facility"}[$__rate_interval])`, ...PLACE);
 const boards = (family: string, by: readonly string[] = []): string => total(`${family}${CHOSEN}`, by, BOARDS);
 
 /** The regions: what they have, what of it is held, whether they answer, what their power costs. */
@@ -124,6 +126,34 @@ export const fleet: Dashboard = {
           width: 12,
           queries: [{ expr: once(`aidc_member_cluster_info${CHOSEN}`, ...PLACE, 'version') }],
           columns: { region: 'Region', cluster: 'Cluster', version: 'Version', Value: 'Reported' },
+        }),
+      ],
+    ],
+    [
+      'Energy (as measured)',
+      [
+        timeseries({
+          title: 'Power at the facility',
+          description: 'Of all nodes whose agents report, whoever holds their boards.',
+          unit: 'watt',
+          width: 8,
+          queries: [{ expr: power('aidc_region_energy_joules_total'), legend: '{{cluster}}' }],
+        }),
+        timeseries({
+          title: 'Power of boards that nobody holds',
+          description: 'With their part of the overhead of nodes, at the facility.',
+          unit: 'watt',
+          width: 8,
+          queries: [{ expr: power('aidc_region_unallocated_energy_joules_total'), legend: '{{cluster}}' }],
+        }),
+        timeseries({
+          title: 'Nodes by their agents',
+          description:
+            'reporting; silent: no report for 5 minutes; missing: no agent. Energy of the last two is an estimate.',
+          width: 8,
+          queries: [
+            { expr: once(`aidc_region_metered_nodes${CHOSEN}`, ...PLACE, 'state'), legend: '{{cluster}} {{state}}' },
+          ],
         }),
       ],
     ],

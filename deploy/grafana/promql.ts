@@ -33,4 +33,7 @@ export const addedInRange = (family: string, ...more: readonly string[]): string
 export const INFO_IN_RANGE = `last_over_time(aidc_workload_info{${CHOSEN}, queue!=""}[$__range])`;
 export const INFO_NOW = `aidc_workload_info{${CHOSEN}}`;
 export const JOULES = 'aidc_workload_energy_joules_total{scope="facility"}';
+/** Measured and estimated parts are series of their own. */
+export const PARTS = ['source'] as const;
+export const CARBON = 'aidc_workload_carbon_grams_total{accounting="location"}';
 export const JOULES_PER_KWH = '3.6e6';

@@ -21,12 +21,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   scheduling: ['api', 'core', 'kube', 'runtime', 'regions'],
   workloads: ['api', 'core', 'kube', 'runtime', 'regions'],
   hub: ['api', 'core', 'kube', 'runtime', 'regions', 'energy', 'workloads'],
+  ledger: ['api', 'core', 'kube', 'runtime', 'regions', 'energy', 'hub'],
   training: ['api', 'core', 'kube', 'runtime', 'regions', 'energy', 'scheduling', 'workloads', 'hub'],
   serving: ['api', 'core', 'kube', 'runtime', 'regions', 'energy', 'scheduling', 'workloads', 'hub'],
   quotes: ['api', 'core', 'kube', 'runtime', 'regions', 'energy', 'scheduling', 'workloads', 'hub'],
   datasets: ['api', 'core', 'kube', 'runtime', 'regions', 'workloads', 'hub'],
   cli: ['api', 'core', 'kube', 'runtime', 'energy'],
-  observability: ['api', 'core', 'kube', 'runtime', 'regions', 'energy', 'scheduling', 'hub'],
+  observability: ['api', 'core', 'kube', 'runtime', 'regions', 'energy', 'scheduling', 'hub', 'ledger'],
 };
 /** Layers whose every file may be imported; the others are features, seen through index.ts only. */
 const OPEN = new Set(['api', 'core', 'runtime', 'kube', 'workloads']);

@@ -7,7 +7,7 @@ import { type Entry, NOBODY } from './tally.ts';
 
 const SERIES = '0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0';
 const GPU = 'GPU-a';
-const pod = (number: number) => ({ uid: `uid-${number}`, namespace: 'ns', name: `pod-${number}` });
+const pod = (number: number) => ({ uid: `uid-${number}`, namespace: 'ns', name: `pod-${number}`, run: 'uid-w/3' });
 const amounts = { joules: 1.23456789, gpuSeconds: 2, gapSeconds: 0.5 };
 
 function energy(entries: readonly Entry[], closed: readonly Bucket[]) {
@@ -31,7 +31,7 @@ describe('nodeEnergyOf', () => {
       writtenAt: '2026-01-01T00:00:00.000Z',
       totals: {
         gpus: [[GPU, 1.234568, 2, 0.5]],
-        pods: [['uid-1', 'ns', 'pod-1']],
+        pods: [['uid-1', 'ns', 'pod-1', 'uid-w/3']],
         use: [
           [0, 0, 1.234568, 2, 0.5],
           [-1, 0, 1.234568, 2, 0.5],

@@ -40,7 +40,7 @@ export function nodeEnergyOf({ node, series, writtenAtMs, ledger }: NodeEnergy):
     });
   const totals: NodeEnergyTotals = {
     gpus: ledger.gpus.map((gpu) => [gpu.uuid, ...rounded(gpu)]),
-    pods: [...pods.values()].map(({ uid, namespace, name }) => [uid, namespace, name]),
+    pods: [...pods.values()].map(({ uid, namespace, name, run = '' }) => [uid, namespace, name, run]),
     use: use(ledger.totals),
   };
   const buckets: NodeEnergyBuckets = ledger.buckets.closed.map(({ sequence, startMs, entries }) => ({

@@ -1,3 +1,4 @@
+import { LABEL } from '../api/group.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { PODS } from '../kube/resource.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -8,12 +9,12 @@ import type { PodRef } from './tally.ts';
 const VALID_MS = 60_000;
 const TIMEOUT_MS = 5_000;
 
-/** Uids of the node's pods: the kubelet tells namespaces and names only. */
+/** Uids and runs of the node's pods: the kubelet tells namespaces and names only. */
 export class PodUids {
   readonly #client: Pick<KubeClient, 'list'>;
   readonly #node: string;
   readonly #clock: Clock;
-  #uids = new Map<string, string>();
+  #known = new Map<string, Pick<PodRef, 'uid' | 'run'>>();
   #listedMs = Number.NEGATIVE_INFINITY;
 
   constructor(client: Pick<KubeClient, 'list'>, node: string, clock: Clock) {
@@ -26,7 +27,7 @@ export class PodUids {
   async resolve(pods: readonly PodDevices[]): Promise<{ pods: (PodDevices & PodRef)[]; error?: unknown }> {
     let failure: { error?: unknown } = {};
     const isOld = this.#clock.monotonic() - this.#listedMs > VALID_MS;
-    if (pods.length > 0 && (isOld || pods.some((pod) => !this.#uids.has(keyOf(pod))))) {
+    if (pods.length > 0 && (isOld || pods.some((pod) => !this.#known.has(keyOf(pod))))) {
       failure = await this.#list().then(
         () => ({}),
         (error: unknown) => ({ error }),
@@ -34,8 +35,8 @@ export class PodUids {
     }
     // A name that holds nothing any more is asked for again when it comes back: it may be another pod by then.
     const current = new Set(pods.map(keyOf));
-    for (const key of this.#uids.keys()) if (!current.has(key)) this.#uids.delete(key);
-    return { pods: pods.map((pod) => ({ ...pod, uid: this.#uids.get(keyOf(pod)) ?? '' })), ...failure };
+    for (const key of this.#known.keys()) if (!current.has(key)) this.#known.delete(key);
+    return { pods: pods.map((pod) => ({ ...pod, ...(this.#known.get(keyOf(pod)) ?? { uid: '' }) })), ...failure };
   }
 
   async #list(): Promise<void> {
@@ -43,8 +44,12 @@ export class PodUids {
     // resourceVersion 0: the apiserver answers from its cache.
     const options = { fieldSelector, resourceVersion: '0', timeoutMs: TIMEOUT_MS, maxRetries: 0 };
     const { items } = await this.#client.list(PODS, options);
-    this.#uids = new Map(
-      items.map(({ metadata: { namespace = '', name, uid = '' } }) => [keyOf({ namespace, name }), uid]),
+    this.#known = new Map(
+      items.map(({ metadata: { namespace = '', name, uid = '', labels = {} } }) => {
+        const { [LABEL.workloadUid]: workload, [LABEL.attempt]: attempt } = labels;
+        const run = workload === undefined || attempt === undefined ? undefined : `${workload}/${attempt}`;
+        return [keyOf({ namespace, name }), { uid, run }];
+      }),
     );
     this.#listedMs = this.#clock.monotonic();
   }

@@ -45,12 +45,12 @@ interface Claim extends Part {
 export function assign(pods: readonly (PodDevices & PodRef)[], boards: readonly BoardIds[]): Assignment {
   const unknown: string[] = [];
   const claims: Claim[] = [];
-  for (const { uid, namespace, name, resource, ids } of pods) {
+  for (const { resource, ids, ...pod } of pods) {
     // Containers of a pod may share a device; its replicas count each.
     for (const id of new Set(ids)) {
       const device = deviceOf(resource, id);
       const part = device && partOf(device, boards);
-      if (part !== undefined) claims.push({ ...part, pod: { uid, namespace, name } });
+      if (part !== undefined) claims.push({ ...part, pod });
       else if (device !== undefined || resource.startsWith('nvidia.com/')) unknown.push(id);
     }
   }

@@ -15,7 +15,7 @@ export interface AgentState {
 const VERSION = 1;
 const amount = z.number().nonnegative();
 const amounts = { joules: amount, gpuSeconds: amount, gapSeconds: amount };
-const pod = z.object({ uid: z.string(), namespace: z.string(), name: z.string() });
+const pod = z.object({ uid: z.string(), namespace: z.string(), name: z.string(), run: z.string().optional() });
 const shares = z.array(z.object({ pod, share: z.number().positive().max(1.000001) }));
 const entries = z.array(z.object({ pod, gpu: z.string(), ...amounts }));
 const bucket = { startMs: z.number(), entries };

@@ -5,6 +5,8 @@ export interface PodRef {
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
+  /** Of a pod of ours: `<uid of the workload>/<attempt>`. */
+  readonly run?: string | undefined;
 }
 
 /** In the place of a pod: what no pod held. */

@@ -128,16 +128,36 @@ export const display = z
   })
   .meta({ description: 'Formatted values for the printer columns (JSONPath cannot compute).' });
 
+const energyShape = {
+  gpuJoules: int('Energy of the boards in joules.').optional(),
+  itJoules: int('The same and the overhead of their nodes, in joules.').optional(),
+  facilityJoules: int('Energy at the facility in joules: boards and node overhead, times PUE.'),
+  costMicros: int('Money in millionths of the currency: GPU-hours and electricity.'),
+  carbonGrams: int('CO2 in grams, by the grid of the location.'),
+  carbonMarketGrams: int('CO2 in grams by the market: without the part that is bought as green power.').optional(),
+};
+
 export const usage = z
   .object({
-    gpuSeconds: int('Accelerator-seconds of closed intervals.'),
-    facilityJoules: int('Energy of closed intervals in joules: boards and node overhead, times PUE.'),
-    costMicros: int('Cost of closed intervals in millionths of the currency: GPU-hours and electricity.'),
-    carbonGrams: int('CO2 of closed intervals in grams, by the location.'),
-    currency: z.string().max(8).meta({ description: 'ISO 4217 code of the cost.' }),
+    gpuSeconds: int('Accelerator-seconds held, in closed intervals.'),
+    ...energyShape,
+    currency: z.string().max(8).meta({ description: 'ISO 4217 code of the money.' }),
     until: time('Use up to then is closed; what is held now counts from then.'),
     source: z.enum(['Counter', 'Integrated', 'Estimate']).meta({
-      description: 'How the energy was found. Estimate: configured board power times time held.',
+      description:
+        'How the energy was found. Integrated: from power that agents measured, as far as coveragePermille says. Estimate: configured board power times time held.',
+    }),
+    coveragePermille: int('Part of gpuSeconds whose power was measured, in thousandths.', 0, 1000).optional(),
+    usefulJoules: int('Part of facilityJoules in runs that are over: what they got done.').optional(),
+    startupJoules: int('The same: before a run was ready.').optional(),
+    lostJoules: int('The same: since the last checkpoint of a run that was cut off.').optional(),
+    reckoned: z.object(energyShape).optional().meta({
+      description:
+        'Part of the sums that follows from time held alone: money for GPU-hours, and energy by configured board power where no agent measures. Absent: all of it.',
+    }),
+    measured: z.object(energyShape).optional().meta({
+      description:
+        'Part of the sums that agents measured. What neither this nor reckoned has is an estimate for agents that were silent. Absent: nothing.',
     }),
   })
   .meta({ description: 'What it has used, in closed intervals; live values are metrics.' });

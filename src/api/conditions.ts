@@ -22,6 +22,8 @@ export const CONDITION = {
   Answered: 'Answered',
   /** RegionalCluster: its API server answers. */
   Reachable: 'Reachable',
+  /** RegionalCluster: the agents on its accelerator nodes tell what they measure. */
+  Metered: 'Metered',
 } as const;
 export type ConditionType = (typeof CONDITION)[keyof typeof CONDITION];
 

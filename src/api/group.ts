@@ -21,6 +21,10 @@ export const LABEL = {
   role: `${GROUP}/role`,
   /** hash of the pod template a serving replica was made from. */
   revision: `${GROUP}/revision`,
+  /** on a ConfigMap of the operator's namespace: the cluster whose books it keeps. */
+  ledger: `${GROUP}/ledger`,
+  /** on a ConfigMap of the operator's namespace: it keeps what tenants have used. */
+  accounts: `${GROUP}/accounts`,
   /** on a hub namespace: its tenant (default: the namespace's name). */
   tenant: `${GROUP}/tenant`,
   /** on a hub namespace: the queue of workloads that name none. */

@@ -19,8 +19,11 @@ const instant = z.iso.datetime();
 export const nodeEnergyTotals = z.object({
   /** `[uuid, joules, gpuSeconds, gapSeconds]`: each board since the series began. */
   gpus: z.array(z.tuple([z.string(), amount, amount, amount])),
-  /** `[uid, namespace, name]`; the uid is empty where the agent could not learn it. */
-  pods: z.array(z.tuple([z.string(), z.string(), z.string()])),
+  /**
+   * `[uid, namespace, name, run]`; the uid is empty where the agent could not learn it. The run is that of a pod of
+   * ours, `<uid of the workload>/<attempt>`, and empty for others.
+   */
+  pods: z.array(z.tuple([z.string(), z.string(), z.string(), z.string()])),
   /** `[index in pods or -1, index in gpus, ...]`: a pod's part of a board, or nobody's; they add up to the board's. */
   use: z.array(use),
 });

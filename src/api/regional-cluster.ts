@@ -162,6 +162,11 @@ export const regionalClusterSpec = z
     carbon: z
       .object({
         gramsPerKWh: int('CO2 of a kWh in grams, by the location’s grid.', 0, 5000),
+        greenPowerPermille: int(
+          'Part of the electricity that is bought as green power, in thousandths: CO2 by the market counts the rest. Default 0.',
+          0,
+          1000,
+        ).default(0),
       })
       .meta({ description: 'What electricity emits.' }),
     power: z

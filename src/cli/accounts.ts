@@ -5,7 +5,7 @@ import type { ModelServing } from '../api/model-serving.ts';
 import type { ModelTraining } from '../api/model-training.ts';
 import type { RegionalCluster } from '../api/regional-cluster.ts';
 import { rates } from '../core/money.ts';
-import { type EnergyFacts, estimate, holdingOf } from '../energy/index.ts';
+import { energyFactsOf, estimate, holdingOf } from '../energy/index.ts';
 import type { KubeObject } from '../kube/resource.ts';
 import { CLUSTERS, SERVINGS, TRAININGS } from './kinds.ts';
 import type { Session } from './session.ts';
@@ -126,22 +126,15 @@ function holding(
   if (cluster === undefined) return { held: { region: region ?? hold.cluster, gpus }, open: NOTHING };
   const { total = 0, nodes = 0 } = cluster.status?.inventory?.find(({ type }) => type === hold.accelerator) ?? {};
   const what = holdingOf(hold, pods, nodes === 0 ? 0 : total / nodes);
-  const facts = factsOf(cluster);
+  const facts = energyFactsOf(cluster);
   const accelerator = facts.accelerators.find(({ type }) => type === hold.accelerator) ?? null;
   const { watts } = rates({ cluster: facts, accelerator, gpus, nodeShare: what.nodeShare }, nowMs);
   const fromMs = Math.max(Date.parse(hold.admittedAt), Date.parse(usage?.until ?? hold.admittedAt));
-  return { held: { region: cluster.spec.region, gpus, watts }, open: estimate(facts, what, fromMs, nowMs) };
+  const { gpuSeconds, gpuMicros, energy } = estimate({ facts, holding: what }, fromMs, nowMs);
+  const { facilityJoules, carbonGrams } = energy;
+  const open = { gpuSeconds, facilityJoules, costMicros: gpuMicros + energy.costMicros, carbonGrams };
+  return { held: { region: cluster.spec.region, gpus, watts }, open };
 }
-
-const factsOf = ({ spec }: RegionalCluster): EnergyFacts => ({
-  accelerators: spec.accelerators,
-  currency: spec.electricity.currency,
-  timezone: spec.electricity.timezone,
-  tariff: spec.electricity.tariff,
-  puePermille: spec.puePermille,
-  gramsPerKWh: spec.carbon.gramsPerKWh,
-  nodeOverheadWatts: spec.power.nodeOverheadWatts,
-});
 
 /** Reads what the accounts follow from. Without the right to read RegionalClusters they are told as far as they go. */
 export async function readAccounts({

@@ -37,6 +37,7 @@ const settings = z.object({
     .describe('Duration of the leader’s lease, whole seconds.'),
   renewSeconds: seconds(10).describe('The leader gives up when it could not renew for so long.'),
   retrySeconds: seconds(2).describe('Pause between tries to take or renew the lease.'),
+  ledgerSeconds: seconds(60).describe('Time from one booking of energy, and write of the books, to the next.'),
   hubQps: z.coerce.number().positive().default(2000).describe('Requests a second to the hub.'),
   memberQps: z.coerce.number().positive().default(500).describe('Requests a second to each member.'),
   workers: z.coerce.number().int().min(1).max(256).default(32).describe('Objects of a kind reconciled at once.'),

@@ -1,12 +1,8 @@
 import type { Admission, Usage } from '../api/index.ts';
-import type { ClusterView } from '../core/model.ts';
-import { rates } from '../core/money.ts';
-
-/** Facts about a cluster that energy and money follow from. */
-export type EnergyFacts = Pick<
-  ClusterView,
-  'accelerators' | 'currency' | 'timezone' | 'tariff' | 'puePermille' | 'gramsPerKWh' | 'nodeOverheadWatts'
->;
+import { QUARTER_HOUR_MS } from '../core/local-time.ts';
+import { boardWatts, type EnergyFacts, valued } from './facts.ts';
+import { NO_SUMS, plus, type Sums } from './sums.ts';
+import type { WorkloadUse } from './workload-use.ts';
 
 /** What is held: boards, and over all pods the share of a node each takes. */
 export interface Holding {
@@ -19,6 +15,8 @@ export interface Holding {
 export interface Meter {
   readonly facts: EnergyFacts;
   readonly holding: Holding;
+  /** Part of what was held between two moments for which no agent measures, of 1; absent: all of it. */
+  readonly unmetered?: (fromMs: number, toMs: number) => number;
 }
 
 export function holdingOf(
@@ -30,46 +28,125 @@ export function holdingOf(
   return { accelerator: admission.accelerator, gpus, nodeShare: boardsPerNode > 0 ? gpus / boardsPerNode : 0 };
 }
 
-const QUARTER_HOUR_MS = 900_000;
-
-/** Use of an interval: board-seconds (parts of boards by their part), facility joules, money in millionths, CO2 in grams. Not rounded. */
+/** What follows from an interval of time held: its GPU-hours' money in millionths, and energy as an estimate. Not rounded. */
 export interface Interval {
   readonly gpuSeconds: number;
-  readonly facilityJoules: number;
-  readonly costMicros: number;
-  readonly carbonGrams: number;
+  readonly gpuMicros: number;
+  readonly energy: Sums;
 }
 
 /**
  * Estimate for holding boards from `fromMs` to `toMs`: configured board power and the node's overhead, times PUE,
  * priced by the tariff band in force. Bands change on the hour, so quarter hours aligned to the clock are exact.
  */
-export function estimate(facts: EnergyFacts, holding: Holding, fromMs: number, toMs: number): Interval {
-  const sum = { gpuSeconds: 0, facilityJoules: 0, costMicros: 0, carbonGrams: 0 };
+export function estimate({ facts, holding, unmetered }: Meter, fromMs: number, toMs: number): Interval {
   const accelerator = facts.accelerators.find((entry) => entry.type === holding.accelerator) ?? null;
+  const seconds = Math.max(0, toMs - fromMs) / 1000;
+  const gpuSeconds = (holding.gpus * seconds * (accelerator?.board?.permille ?? 1000)) / 1000;
+  const share = toMs > fromMs ? (unmetered?.(fromMs, toMs) ?? 1) : 0;
+  return {
+    gpuSeconds,
+    gpuMicros: (holding.gpus * (accelerator?.gpuHourMicros ?? 0) * seconds) / 3600,
+    energy: share === 0 ? NO_SUMS : plus(NO_SUMS, estimatedEnergy(facts, holding, fromMs, toMs), share),
+  };
+}
+
+/** Energy of boards at configured power, with the time they were held. */
+export function estimatedEnergy(facts: EnergyFacts, holding: Holding, fromMs: number, toMs: number): Sums {
+  const accelerator = facts.accelerators.find((entry) => entry.type === holding.accelerator);
+  const boards = (holding.gpus * (accelerator?.board?.permille ?? 1000)) / 1000;
+  const watts = boards * boardWatts(facts, holding.accelerator);
+  let sum = NO_SUMS;
   for (let at = fromMs; at < toMs; ) {
     const end = Math.min(toMs, (Math.floor(at / QUARTER_HOUR_MS) + 1) * QUARTER_HOUR_MS);
     const seconds = (end - at) / 1000;
-    const rate = rates({ cluster: facts, accelerator, gpus: holding.gpus, nodeShare: holding.nodeShare }, at);
-    sum.gpuSeconds += (holding.gpus * seconds * (accelerator?.board?.permille ?? 1000)) / 1000;
-    sum.facilityJoules += rate.watts * seconds;
-    sum.costMicros += (rate.costMicrosPerHour * seconds) / 3600;
-    sum.carbonGrams += (rate.carbonGramsPerHour * seconds) / 3600;
+    const overheadJoules = holding.nodeShare * facts.nodeOverheadWatts * seconds;
+    const energy = { gpuSeconds: boards * seconds, measuredSeconds: 0, gpuJoules: watts * seconds, overheadJoules };
+    sum = plus(sum, valued(energy, facts, at));
     at = end;
   }
   return sum;
 }
 
-/** Adds an interval to the closed sums; fractions are rounded once per closing. */
-export function closeInterval(usage: Usage | undefined, interval: Interval, currency: string, until: string): Usage {
+/** Of the sums of a usage, or of a part of them. */
+export type UsagePart = Record<(typeof PART_KEYS)[number], number>;
+export const PART_KEYS = [
+  'gpuJoules',
+  'itJoules',
+  'facilityJoules',
+  'costMicros',
+  'carbonGrams',
+  'carbonMarketGrams',
+] as const;
+
+const partOf = (of: (key: keyof UsagePart) => number): UsagePart =>
+  Object.fromEntries(PART_KEYS.map((key) => [key, of(key)])) as never;
+const NOTHING = partOf(() => 0);
+const filled = (part: NonNullable<Usage['reckoned']> | undefined): UsagePart => partOf((key) => part?.[key] ?? 0);
+const rounded = (sums: Sums): UsagePart => partOf((key) => Math.round(sums[key]));
+export const addParts = (...parts: readonly UsagePart[]): UsagePart =>
+  partOf((key) => parts.reduce((sum, part) => sum + part[key], 0));
+
+/** What a usage is made of. */
+export interface UsageParts {
+  /** From time held alone; of a usage of before there were agents, all of it. */
+  readonly reckoned: UsagePart;
+  readonly measured: UsagePart;
+  /** By configured power for time that agents should have measured and did not. */
+  readonly estimated: UsagePart;
+}
+
+export function partsOf(usage: Usage | undefined): UsageParts {
+  const reckoned = filled(usage?.reckoned ?? usage);
+  const measured = filled(usage?.measured);
+  const estimated = partOf((key) => Math.max(0, (usage?.[key] ?? 0) - reckoned[key] - measured[key]));
+  return { reckoned, measured, estimated };
+}
+
+/** The same of what the ledger tells; `final` leaves out what may still be taken back. */
+export const measuredParts = (use: WorkloadUse, final = false): Omit<UsageParts, 'reckoned'> => ({
+  measured: rounded(use.measured),
+  estimated: rounded(final ? use.final : use.estimated),
+});
+
+/** Adds an interval to the closed sums, with what was measured as of now; fractions are rounded once per closing. */
+export function closeInterval(
+  usage: Usage | undefined,
+  interval: Interval,
+  currency: string,
+  until: string,
+  measured?: WorkloadUse,
+): Usage {
+  const { reckoned: before } = partsOf(usage);
+  const { energy, gpuMicros } = interval;
+  const money = energy.costMicros + gpuMicros;
+  const reckoned = partOf((key) => Math.round(before[key] + (key === 'costMicros' ? money : energy[key])));
+  const gpuSeconds = Math.round((usage?.gpuSeconds ?? 0) + interval.gpuSeconds);
+  const closed: Usage = usage ?? { ...NOTHING, gpuSeconds, currency, until, source: 'Estimate' };
+  return withMeasured({ ...closed, gpuSeconds, currency, until }, reckoned, measured);
+}
+
+/** What the agents of the nodes have measured takes its place in the sums. */
+export const withLateMeasured = (usage: Usage, measured: WorkloadUse | undefined): Usage =>
+  measured === undefined ? usage : withMeasured(usage, partsOf(usage).reckoned, measured);
+
+/** While the ledger does not know the workload, what it said before stands. */
+function withMeasured(usage: Usage, reckoned: UsagePart, use: WorkloadUse | undefined): Usage {
+  const { measured, estimated } = use === undefined ? partsOf(usage) : measuredParts(use);
+  const parts = { ...addParts(reckoned, measured, estimated), reckoned };
+  if (use === undefined) return { ...usage, ...parts };
+  const { startup, useful, lost } = use.classes;
+  const seconds = use.measured.measuredSeconds;
+  if (seconds === 0) return { ...usage, ...parts };
   return {
-    gpuSeconds: Math.round((usage?.gpuSeconds ?? 0) + interval.gpuSeconds),
-    facilityJoules: Math.round((usage?.facilityJoules ?? 0) + interval.facilityJoules),
-    costMicros: Math.round((usage?.costMicros ?? 0) + interval.costMicros),
-    carbonGrams: Math.round((usage?.carbonGrams ?? 0) + interval.carbonGrams),
-    currency,
-    until,
-    source: 'Estimate',
+    ...usage,
+    ...parts,
+    measured,
+    source: 'Integrated',
+    coveragePermille: usage.gpuSeconds > 0 ? Math.min(1000, Math.floor((seconds * 1000) / usage.gpuSeconds)) : 0,
+    startupJoules: Math.round(startup.facilityJoules),
+    usefulJoules: Math.round(useful.facilityJoules),
+    lostJoules: Math.round(lost.facilityJoules),
   };
 }
 

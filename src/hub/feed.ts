@@ -1,4 +1,5 @@
 import { LABEL } from '../api/index.ts';
+import type { EnergySource } from '../energy/index.ts';
 import type { Store, Stored } from '../kube/store.ts';
 import type { Member, MemberNode, MemberSource } from '../regions/index.ts';
 import type { HubStores } from './stores.ts';
@@ -7,6 +8,7 @@ export interface FeedOptions {
   readonly kind: 'ModelTraining' | 'ModelServing';
   readonly hub: HubStores;
   readonly members: MemberSource;
+  readonly energy: EnergySource;
   /** Look at this object again. */
   readonly enqueue: (key: string) => void;
   /** Keys of all objects that are not finished. */
@@ -17,7 +19,8 @@ export interface FeedOptions {
 
 /**
  * Which objects to look at again when something around them changes: their member objects, the nodes they run on,
- * their member's reachability, and what their evaluation depends on. Handlers only enqueue keys.
+ * their member's reachability, and what their evaluation depends on; and when
+ * more is known of their energy. Handlers only enqueue keys.
  */
 export function feed(options: FeedOptions): void {
   const { hub, members, enqueue } = options;
@@ -38,6 +41,9 @@ export function feed(options: FeedOptions): void {
     if (event.type === 'updated' && sameLabels(event.old?.metadata.labels, event.obj.metadata.labels)) return;
     const prefix = `${event.obj.metadata.name}/`;
     for (const key of options.unfinished()) if (key.startsWith(prefix)) enqueue(key);
+  });
+  options.energy.onChange(({ kind, namespace, name }) => {
+    if (kind === options.kind) enqueue(`${namespace}/${name}`);
   });
   members.subscribe({ attach: (member) => followMember(options, member, all), changed: () => all() });
 }

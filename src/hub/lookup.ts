@@ -1,5 +1,4 @@
 import { DEFAULT_QUEUE, LABEL } from '../api/index.ts';
-import type { EnergyFacts } from '../energy/index.ts';
 import type { Member } from '../regions/index.ts';
 import type { DeclaredAccelerator } from '../workloads/request.ts';
 import type { HubStores } from './stores.ts';
@@ -35,20 +34,6 @@ export function declaredAccelerators(hub: HubStores): DeclaredAccelerator[] {
   return [...hub.clusters.list()].flatMap((cluster) =>
     cluster.spec.accelerators.map(({ type, resourceName }) => ({ type, resourceName })),
   );
-}
-
-/** Facts that energy and money in a member follow from. */
-export function energyFacts(member: Member): EnergyFacts {
-  const { spec } = member.object;
-  return {
-    accelerators: spec.accelerators,
-    currency: spec.electricity.currency,
-    timezone: spec.electricity.timezone,
-    tariff: spec.electricity.tariff,
-    puePermille: spec.puePermille,
-    gramsPerKWh: spec.carbon.gramsPerKWh,
-    nodeOverheadWatts: spec.power.nodeOverheadWatts,
-  };
 }
 
 /** Boards on the first of these nodes that is known, for the share of a node that a pod takes. */

@@ -9,8 +9,17 @@ import {
   type Usage,
 } from '../api/index.ts';
 import { assignmentSummary } from '../core/assignment.ts';
-import { type EnergyFacts, estimate, type Holding, holdingOf } from '../energy/index.ts';
-import { boardsPerNode, energyFacts, type HubStores } from '../hub/index.ts';
+import {
+  energyFactsOf,
+  estimate,
+  holdingOf,
+  type Meter,
+  measuredParts,
+  partsOf,
+  type UsagePart,
+} from '../energy/index.ts';
+import { boardsPerNode, type HubStores } from '../hub/index.ts';
+import type { Ledger } from '../ledger/index.ts';
 import type { MemberSource } from '../regions/index.ts';
 
 type Labels = Record<string, string>;
@@ -20,10 +29,11 @@ const ID = ['workload_namespace', 'workload', 'kind'] as const;
 
 /** What is held now, for the open interval between the last write of status and this scrape. */
 interface Held {
-  readonly facts: EnergyFacts;
-  readonly holding: Holding;
+  readonly meter: Meter;
   readonly sinceMs: number;
 }
+
+const SCOPES = { gpu: 'gpuJoules', it: 'itJoules', facility: 'facilityJoules' } as const;
 
 /**
  * Series of the workloads there are. They are computed from the stores at scrape, so that nothing is counted on the
@@ -32,6 +42,7 @@ interface Held {
 export class WorkloadMetrics {
   readonly #hub: HubStores;
   readonly #members: MemberSource;
+  readonly #ledger: Ledger;
   readonly #now: () => number;
   readonly #info: Gauge;
   readonly #phase: Gauge;
@@ -45,9 +56,11 @@ export class WorkloadMetrics {
   readonly #joules: Counter;
   readonly #cost: Counter;
   readonly #carbon: Counter;
+  readonly #coverage: Gauge;
 
-  constructor(registry: Registry, hub: HubStores, members: MemberSource, now: () => number) {
+  constructor(registry: Registry, hub: HubStores, members: MemberSource, ledger: Ledger, now: () => number) {
     this.#hub = hub;
+    this.#ledger = ledger;
     this.#members = members;
     this.#now = now;
     const gauge = (name: string, help: string, more: readonly string[] = []): Gauge =>
@@ -72,20 +85,36 @@ export class WorkloadMetrics {
     this.#created = gauge('aidc_workload_created_timestamp_seconds', 'When the object was created.');
     this.#started = gauge('aidc_workload_start_timestamp_seconds', 'When it was first ready.');
     this.#completed = gauge('aidc_workload_completion_timestamp_seconds', 'When it finished.');
+    this.#coverage = gauge(
+      'aidc_workload_energy_coverage_ratio',
+      'Part of the accelerator-seconds held whose power was measured.',
+    );
     this.#gpuSeconds = counter('aidc_workload_gpu_seconds_total', 'Accelerator-seconds held.');
     this.#joules = counter(
       'aidc_workload_energy_joules_total',
-      'Energy at the facility (IT times PUE). source=estimate: configured board power times time held, not measured.',
+      'Energy. scope: gpu boards, it with the overhead of nodes, facility times PUE. source=estimate: not measured, configured board power times time held.',
       ['scope', 'source'],
     );
     this.#cost = counter('aidc_workload_energy_cost_total', 'Money for accelerators and electricity.', ['currency']);
-    this.#carbon = counter('aidc_workload_carbon_grams_total', 'CO2 by the location of the grid.', ['accounting']);
+    this.#carbon = counter(
+      'aidc_workload_carbon_grams_total',
+      'CO2 by the grid of the location, or by the market, without green power.',
+      ['accounting'],
+    );
   }
 
   collect(): void {
     for (const family of [this.#info, this.#phase, this.#condition, this.#requested, this.#bound, this.#created])
       family.reset();
-    for (const family of [this.#started, this.#completed, this.#gpuSeconds, this.#joules, this.#cost, this.#carbon])
+    for (const family of [
+      this.#started,
+      this.#completed,
+      this.#coverage,
+      this.#gpuSeconds,
+      this.#joules,
+      this.#cost,
+      this.#carbon,
+    ])
       family.reset();
     for (const training of this.#hub.trainings.list()) this.#training(training);
     for (const serving of this.#hub.servings.list()) this.#serving(serving);
@@ -99,7 +128,7 @@ export class WorkloadMetrics {
     this.#bound.set(id, status?.admission === undefined ? 0 : perNode * spec.trainer.numNodes);
     if (status?.completionTime !== undefined) this.#completed.set(id, Date.parse(status.completionTime) / 1000);
     const held = this.#held(status?.admission, spec.trainer.numNodes, status?.placement?.nodes, status?.usage);
-    this.#used(id, status?.usage, held === undefined ? [] : [held]);
+    this.#used(id, training, held === undefined ? [] : [held]);
   }
 
   #serving(serving: ModelServing): void {
@@ -113,7 +142,7 @@ export class WorkloadMetrics {
       const { first } = assignmentSummary(admission.assignment);
       return this.#held(admission, spec.nodesPerReplica, first, status?.usage) ?? [];
     });
-    this.#used(id, status?.usage, held);
+    this.#used(id, serving, held);
   }
 
   #common(workload: Workload, kind: string, phases: readonly string[]): Labels {
@@ -144,7 +173,7 @@ export class WorkloadMetrics {
   }
 
   #held(
-    admission: Pick<Admission, 'cluster' | 'accelerator' | 'gpusPerNode' | 'resourceName' | 'admittedAt'> | undefined,
+    admission: Admission | undefined,
     pods: number,
     nodes: readonly string[] | undefined,
     usage: Usage | undefined,
@@ -154,30 +183,35 @@ export class WorkloadMetrics {
     if (member === undefined) return undefined;
     const boards = boardsPerNode(member, nodes ?? [], admission.resourceName);
     const sinceMs = Math.max(Date.parse(admission.admittedAt), Date.parse(usage?.until ?? admission.admittedAt));
-    return { facts: energyFacts(member), holding: holdingOf(admission, pods, boards), sinceMs };
+    const unmetered = (fromMs: number, toMs: number): number => this.#ledger.unmetered(admission, fromMs, toMs);
+    const holding = holdingOf(admission, pods, boards);
+    return { meter: { facts: energyFactsOf(member.object), holding, unmetered }, sinceMs };
   }
 
-  /** Closed sums from status plus the open intervals up to now. */
-  #used(id: Labels, usage: Usage | undefined, held: readonly Held[]): void {
-    const sum = {
-      gpuSeconds: usage?.gpuSeconds ?? 0,
-      joules: usage?.facilityJoules ?? 0,
-      costMicros: usage?.costMicros ?? 0,
-      carbonGrams: usage?.carbonGrams ?? 0,
-    };
-    for (const { facts, holding, sinceMs } of held) {
-      const open = estimate(facts, holding, sinceMs, this.#now());
-      sum.gpuSeconds += open.gpuSeconds;
-      sum.joules += open.facilityJoules;
-      sum.costMicros += open.costMicros;
-      sum.carbonGrams += open.carbonGrams;
-    }
-    const currency = usage?.currency ?? held[0]?.facts.currency;
+  /** Closed sums from status plus the open intervals up to now, and what is kept of what was measured. */
+  #used(id: Labels, { metadata, status }: Workload, held: readonly Held[]): void {
+    // Counters must not go back, and only the leader knows how far they are.
+    if (!this.#ledger.isLoaded) return;
+    const { usage } = status ?? {};
+    const use = this.#ledger.use(metadata.uid ?? '');
+    const { reckoned, ...kept } = partsOf(usage);
+    const { measured, estimated } = use === undefined ? kept : measuredParts(use, true);
+    const open = held.map(({ meter, sinceMs }) => estimate(meter, sinceMs, this.#now()));
+    const gpuSeconds = open.reduce((sum, one) => sum + one.gpuSeconds, usage?.gpuSeconds ?? 0);
+    const currency = usage?.currency ?? held[0]?.meter.facts.currency;
     if (currency === undefined) return;
-    const source = (usage?.source ?? 'Estimate').toLowerCase();
-    this.#gpuSeconds.inc(id, sum.gpuSeconds);
-    this.#joules.inc({ ...id, scope: 'facility', source }, sum.joules);
-    this.#cost.inc({ ...id, currency }, sum.costMicros / 1_000_000);
-    this.#carbon.inc({ ...id, accounting: 'location' }, sum.carbonGrams);
+    const reckonedNow = (key: keyof UsagePart): number =>
+      open.reduce((sum, { energy }) => sum + energy[key], reckoned[key] + estimated[key]);
+    const money = open.reduce((sum, { gpuMicros }) => sum + gpuMicros, reckonedNow('costMicros') + measured.costMicros);
+    this.#gpuSeconds.inc(id, gpuSeconds);
+    for (const [scope, key] of Object.entries(SCOPES)) {
+      this.#joules.inc({ ...id, scope, source: 'estimate' }, reckonedNow(key));
+      this.#joules.inc({ ...id, scope, source: 'integrated' }, measured[key]);
+    }
+    this.#cost.inc({ ...id, currency }, money / 1_000_000);
+    this.#carbon.inc({ ...id, accounting: 'location' }, reckonedNow('carbonGrams') + measured.carbonGrams);
+    this.#carbon.inc({ ...id, accounting: 'market' }, reckonedNow('carbonMarketGrams') + measured.carbonMarketGrams);
+    const coverage = gpuSeconds > 0 ? Math.min(1, (use?.measured.measuredSeconds ?? 0) / gpuSeconds) : 0;
+    this.#coverage.set(id, use === undefined ? (usage?.coveragePermille ?? 0) / 1000 : coverage);
   }
 }

@@ -19,7 +19,7 @@ import type { RuntimeMetrics } from '../runtime/metrics.ts';
 import type { MemberConnection } from './member.ts';
 import type { RegionProtection } from './protection.ts';
 import type { MemberRegistry } from './registry.ts';
-import { deriveStatus, type Observed } from './status.ts';
+import { deriveStatus, type Observed, type Verdict } from './status.ts';
 
 const RESOURCE: Resource = {
   group: GROUP,
@@ -36,6 +36,8 @@ export interface RegionControllerOptions {
   readonly events: Pick<EventRecorder, 'event'>;
   /** Keeps a cluster that is in use from being deleted. */
   readonly protection?: RegionProtection;
+  /** What condition Metered says. */
+  readonly metering?: (member: MemberConnection) => Verdict;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly metrics: RuntimeMetrics;
@@ -86,7 +88,7 @@ async function reconcile(key: string, options: RegionControllerOptions): Promise
     return { requeueAfterMs: INVENTORY_MS };
   }
   const nowMs = clock.now();
-  const wanted = deriveStatus(object, observe(object, member, nowMs));
+  const wanted = deriveStatus(object, observe(object, member, nowMs, options.metering));
   const result = await status.writeObject(RESOURCE, object as RegionalCluster & KubeObject, wanted);
   if (result.outcome === 'conflict') return { requeueAfterMs: SOON_MS };
   if (result.outcome === 'written' && result.object !== undefined) {
@@ -103,7 +105,12 @@ const isNews = ({ metadata: a }: RegionalCluster, { metadata: b }: RegionalClust
   a.deletionTimestamp !== b.deletionTimestamp ||
   JSON.stringify(a.annotations) !== JSON.stringify(b.annotations);
 
-function observe(object: RegionalCluster, member: MemberConnection, nowMs: number): Observed {
+function observe(
+  object: RegionalCluster,
+  member: MemberConnection,
+  nowMs: number,
+  metering: RegionControllerOptions['metering'],
+): Observed {
   const { tariff, timezone } = object.spec.electricity;
   const price = pricePerKWhMicrosAt(tariff, timezone, nowMs);
   const { acceptedUid, version, clockSkewMs, lastAnswerMs, note } = member;
@@ -116,6 +123,7 @@ function observe(object: RegionalCluster, member: MemberConnection, nowMs: numbe
     ...(version === undefined ? {} : { version }),
     // Before the first full list it would count what was seen so far as all there is.
     ...(member.synced ? { inventory: member.inventory.summary() } : {}),
+    ...(member.synced && metering !== undefined ? { metered: metering(member) } : {}),
     ...(clockSkewMs === undefined ? {} : { skewMs: clockSkewMs }),
     ...(lastAnswerMs === undefined ? {} : { lastAnswerMs }),
     ...(price === null ? {} : { pricePerKWhMicros: price }),

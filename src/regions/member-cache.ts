@@ -1,7 +1,8 @@
-import { LABEL, MANAGED_BY } from '../api/index.ts';
+import { AGENT_MANAGED_BY, LABEL, MANAGED_BY, MEMBER_SYSTEM_NAMESPACE } from '../api/index.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Reflector, type ReflectorOptions } from '../kube/reflector.ts';
 import {
+  CONFIG_MAPS,
   DEPLOYMENTS,
   JOBS,
   type KubeObject,
@@ -18,6 +19,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
 import { Inventory, runKey } from './inventory.ts';
 import {
+  projectEnergyReport,
   projectForeignPod,
   projectJob,
   projectNamespace,
@@ -28,6 +30,7 @@ import {
 } from './projections.ts';
 import type { BadQuantity } from './quantities.ts';
 import type {
+  EnergyReport,
   ForeignPod,
   MemberJob,
   MemberMeta,
@@ -75,11 +78,14 @@ export class MemberCache {
   readonly jobs: Store<MemberJob>;
   readonly replicas: Store<MemberReplica>;
   readonly namespaces: Store<MemberNamespace>;
+  readonly energyReports: Store<EnergyReport>;
   readonly inventory = new Inventory();
   readonly #options: MemberCacheOptions;
   readonly #logger: Logger;
   readonly #bad: BadQuantity;
   #watched: Watched[] = [];
+  /** What is watched without being needed to place anything. */
+  #extra: Watched[] = [];
   #abort: AbortController | undefined;
   readonly #running = new Set<Promise<void>>();
 
@@ -92,6 +98,7 @@ export class MemberCache {
     this.jobs = this.#store('jobs');
     this.replicas = this.#store('replicas');
     this.namespaces = this.#store('namespaces');
+    this.energyReports = this.#store('energy reports');
     for (const store of [this.pods, this.jobs, this.replicas] as Store<MemberJob>[]) {
       store.addIndex('workload', byWorkload);
     }
@@ -130,12 +137,15 @@ export class MemberCache {
 
   /** Starts watching, or looks at once again where a reflector waits for its next try. Contents are kept. */
   start(client: KubeClient): void {
-    if (this.#watched.length === 0) this.#watched = this.#build(client);
+    if (this.#watched.length === 0) {
+      this.#watched = this.#build(client);
+      this.#extra = [this.#watchEnergy(client)];
+    }
     const abort = new AbortController();
     const before = this.#abort;
     this.#abort = abort;
     // First the new run, which supersedes the old one: a reflector that is stopped for good cannot say so.
-    for (const { reflector } of this.#watched) {
+    for (const { reflector } of [...this.#watched, ...this.#extra]) {
       const ended: Promise<void> = reflector.run(abort.signal).finally(() => this.#running.delete(ended));
       this.#running.add(ended);
     }
@@ -194,12 +204,17 @@ export class MemberCache {
     ];
   }
 
+  #watchEnergy(client: KubeClient): Watched {
+    const scope = { namespace: MEMBER_SYSTEM_NAMESPACE, labelSelector: `${LABEL.managedBy}=${AGENT_MANAGED_BY}` };
+    return this.#watch(client, CONFIG_MAPS, this.energyReports, projectEnergyReport, scope, 'energy reports');
+  }
+
   #watch<T extends Stored, R extends RawObject>(
     client: KubeClient,
     resource: Resource,
     store: Store<T>,
     project: (raw: R) => T,
-    scope: Pick<ReflectorOptions<T>, 'labelSelector' | 'fieldSelector'> = {},
+    scope: Pick<ReflectorOptions<T>, 'namespace' | 'labelSelector' | 'fieldSelector'> = {},
     what: string = resourceName(resource),
   ): Watched {
     const { logger, metrics, clock } = this.#options;

@@ -17,7 +17,16 @@ import { MEMBER_REASON, type Problem, REGION_REASON } from './reasons.ts';
 import { type SetupResult, setUp } from './setup.ts';
 import { checkSpec } from './spec-check.ts';
 import { rfc3339, type Verdict } from './status.ts';
-import type { ForeignPod, Member, MemberJob, MemberNamespace, MemberNode, MemberPod, MemberReplica } from './types.ts';
+import type {
+  EnergyReport,
+  ForeignPod,
+  Member,
+  MemberJob,
+  MemberNamespace,
+  MemberNode,
+  MemberPod,
+  MemberReplica,
+} from './types.ts';
 
 /** Options of the calls of one look. */
 type Look = CallOptions & { readonly signal: AbortSignal };
@@ -38,6 +47,7 @@ export class MemberConnection implements Member {
   readonly jobs: Store<MemberJob>;
   readonly replicas: Store<MemberReplica>;
   readonly namespaces: Store<MemberNamespace>;
+  readonly energyReports: Store<EnergyReport>;
   readonly #options: MemberConnectionOptions;
   readonly #timing: MemberTiming;
   readonly #logger: Logger;
@@ -96,6 +106,7 @@ export class MemberConnection implements Member {
       jobs: this.jobs,
       replicas: this.replicas,
       namespaces: this.namespaces,
+      energyReports: this.energyReports,
     } = this.#cache);
     this.#probeSeconds = metrics
       .histogram('aidc_member_cluster_probe_duration_seconds', 'Duration of looks at a member', ['cluster'])

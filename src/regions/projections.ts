@@ -2,6 +2,7 @@ import { GROUP } from '../api/index.ts';
 import { podRequests, type RawPodResources } from './pod-requests.ts';
 import { amounts, type BadQuantity, count, type RawAmounts } from './quantities.ts';
 import type {
+  EnergyReport,
   ForeignPod,
   MemberJob,
   MemberMeta,
@@ -32,6 +33,9 @@ interface RawCondition {
 }
 export interface RawObject {
   readonly metadata?: RawMeta;
+}
+export interface RawConfigMap extends RawObject {
+  readonly data?: Readonly<Record<string, string>>;
 }
 export interface RawNode extends RawObject {
   readonly spec?: {
@@ -175,6 +179,11 @@ export function projectReplica(kind: MemberReplica['kind'], raw: RawReplica): Me
 }
 
 export const projectNamespace = (raw: RawObject): MemberNamespace => ({ metadata: meta(raw.metadata, ownAnnotations) });
+
+export const projectEnergyReport = (raw: RawConfigMap): EnergyReport => ({
+  metadata: meta(raw.metadata, ownAnnotations),
+  data: raw.data ?? NONE,
+});
 
 type KeepAnnotation = (name: string) => boolean;
 const ownAnnotations: KeepAnnotation = (name) => name.startsWith(`${GROUP}/`);

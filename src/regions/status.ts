@@ -14,6 +14,7 @@ export interface Observed {
   readonly reachable: Verdict;
   /** Why it is not usable; undefined: Ready. */
   readonly problem: Problem | undefined;
+  readonly metered?: Verdict;
   /** Something short of a problem, said in Ready's message. */
   readonly note?: string;
   readonly clusterUID?: string;
@@ -53,6 +54,7 @@ function conditions(cluster: RegionalCluster, observed: Observed): Condition[] {
   const result = new Map((cluster.status?.conditions ?? []).map((condition) => [condition.type, condition]));
   set(result, CONDITION.Ready, ready, cluster, observed.nowMs);
   set(result, CONDITION.Reachable, observed.reachable, cluster, observed.nowMs);
+  if (observed.metered !== undefined) set(result, CONDITION.Metered, observed.metered, cluster, observed.nowMs);
   return [...result.values()];
 }
 

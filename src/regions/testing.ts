@@ -62,7 +62,7 @@ export function aRegion(name: string, spec: Partial<RegionalClusterSpec> = {}): 
         tariff: [{ months: [], hours: [], pricePerKWhMicros: 335_000 }],
       },
       puePermille: 1200,
-      carbon: { gramsPerKWh: 404 },
+      carbon: { gramsPerKWh: 404, greenPowerPermille: 0 },
       power: { nodeOverheadWatts: 1500 },
       userLatency: [],
       ...spec,

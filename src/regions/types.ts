@@ -96,6 +96,12 @@ export interface MemberNamespace {
   readonly metadata: MemberMeta;
 }
 
+/** What the agent of a node has written, as it is; `energy` reads it. */
+export interface EnergyReport {
+  readonly metadata: MemberMeta;
+  readonly data: Readonly<Record<string, string>>;
+}
+
 /**
  * One member cluster: its connection and what is seen of it. Stores keep their last content while the cluster
  * cannot be reached; `unusable()` then says so.
@@ -112,6 +118,10 @@ export interface Member {
   readonly jobs: Store<MemberJob>;
   readonly replicas: Store<MemberReplica>;
   readonly namespaces: Store<MemberNamespace>;
+  /** Not counted in `synced`: nothing is placed by it. */
+  readonly energyReports: Store<EnergyReport>;
+  /** The member's clock less ours in milliseconds; undefined: not known. */
+  readonly clockSkewMs: number | undefined;
   /** All reflectors have listed at least once since the connection was made. */
   readonly synced: boolean;
   /** Why nothing new may be placed there now; undefined: usable. */

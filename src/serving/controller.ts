@@ -51,6 +51,7 @@ export function servingController(options: ServingControllerOptions): Controller
     kind: 'ModelServing',
     hub,
     members,
+    energy: options.energy,
     enqueue: (key) => controller.enqueue(key),
     unfinished: () => keys(() => true),
     holdersIn: (cluster) => keys(({ status }) => status?.admissions?.some((held) => held.cluster === cluster) === true),

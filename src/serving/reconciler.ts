@@ -7,8 +7,8 @@ import {
   type ModelServingStatus,
 } from '../api/index.ts';
 import { assignmentSummary } from '../core/assignment.ts';
-import { holdingOf, type Meter } from '../energy/index.ts';
-import { boardsPerNode, declaredAccelerators, energyFacts, regionOf, SERVINGS } from '../hub/index.ts';
+import { energyFactsOf, holdingOf, type Meter } from '../energy/index.ts';
+import { boardsPerNode, declaredAccelerators, regionOf, SERVINGS } from '../hub/index.ts';
 import { claim, removeFinalizer } from '../kube/finalizers.ts';
 import type { MemberPod } from '../regions/index.ts';
 import type { ReconcileResult } from '../runtime/controller.ts';
@@ -87,6 +87,7 @@ export class ServingReconciler {
         nominated: (replica) => scheduler.isNominated(replicaKey(serving.metadata.uid ?? '', replica)),
         region: (cluster) => regionOf(hub, cluster) || (members.get(cluster)?.object.spec.region ?? ''),
         meter: (entry) => this.#meter(serving, entry),
+        measured: this.#deps.energy.use(serving.metadata.uid ?? ''),
         unreachable: acted.unreachable,
         avoidMs: settings.avoidMs,
       }),
@@ -129,7 +130,11 @@ export class ServingReconciler {
     const member = this.#deps.members.get(held.cluster);
     if (member === undefined) return undefined;
     const boards = boardsPerNode(member, assignmentSummary(held.assignment).first, held.resourceName);
-    return { facts: energyFacts(member), holding: holdingOf(held, serving.spec.nodesPerReplica, boards) };
+    return {
+      facts: energyFactsOf(member.object),
+      holding: holdingOf(held, serving.spec.nodesPerReplica, boards),
+      unmetered: (fromMs, toMs) => this.#deps.energy.unmetered(held, fromMs, toMs),
+    };
   }
 
   /** Drops nodes from the avoid list that booted anew or whose time is over. */

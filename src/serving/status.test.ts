@@ -16,6 +16,7 @@ const facts = {
   tariff: [{ months: [], hours: [], pricePerKWhMicros: 400_000 }],
   puePermille: 1000,
   gramsPerKWh: 500,
+  greenPowerPermille: 0,
   nodeOverheadWatts: 0,
 };
 

@@ -9,7 +9,16 @@ import {
 } from '../api/index.ts';
 import { assignmentSummary } from '../core/assignment.ts';
 import type { Admit } from '../core/model.ts';
-import { closeInterval, co2Text, costText, estimate, kWhText, type Meter } from '../energy/index.ts';
+import {
+  closeInterval,
+  co2Text,
+  costText,
+  estimate,
+  kWhText,
+  type Meter,
+  type WorkloadUse,
+  withLateMeasured,
+} from '../energy/index.ts';
 import { admissionOf } from '../workloads/admission.ts';
 import { avoidAfter } from '../workloads/avoid.ts';
 import { type ConditionValue, findCondition, isTrue, withConditions } from '../workloads/conditions.ts';
@@ -34,6 +43,8 @@ export interface Sight {
   readonly nominated?: (replica: number) => boolean;
   readonly region: (cluster: string) => string;
   readonly meter: (held: HeldReplica) => Meter | undefined;
+  /** What agents have measured of it. */
+  readonly measured?: WorkloadUse | undefined;
   /** Members that do not answer, each with why. */
   readonly unreachable: ReadonlyMap<string, string>;
   readonly avoidMs: number;
@@ -316,17 +327,22 @@ export function phaseOf(serving: Pick<ModelServing, 'spec'>, status: ModelServin
 /** Closes the open intervals of what is held: when that changes, and at most every five minutes between. */
 function withUsage(serving: ModelServing, status: ModelServingStatus, sight: Sight, now: string): ModelServingStatus {
   const before = serving.status?.admissions ?? [];
-  if (before.length === 0) return status;
+  const { measured } = sight;
+  if (before.length === 0) {
+    return status.usage === undefined ? status : { ...status, usage: withLateMeasured(status.usage, measured) };
+  }
+  const isFirst = status.usage?.source === 'Estimate' && (measured?.measured.measuredSeconds ?? 0) > 0;
   const since = status.usage?.until ?? before[0]?.admittedAt ?? now;
-  const changed = before.length !== (status.admissions ?? []).length || serving.status?.phase !== status.phase;
+  const changed =
+    before.length !== (status.admissions ?? []).length || serving.status?.phase !== status.phase || isFirst;
   if (!changed && secondsBetween(since, now) * 1000 < METER_MS) return status;
   let { usage } = status;
   for (const entry of before) {
     const meter = sight.meter(entry);
     if (meter === undefined) continue;
     const from = Math.max(Date.parse(entry.admittedAt), Date.parse(status.usage?.until ?? entry.admittedAt));
-    const interval = estimate(meter.facts, meter.holding, from, Date.parse(now));
-    usage = closeInterval(usage, interval, meter.facts.currency, now);
+    const interval = estimate(meter, from, Date.parse(now));
+    usage = closeInterval(usage, interval, meter.facts.currency, now, measured);
   }
   return usage === undefined ? status : { ...status, usage };
 }

@@ -1,6 +1,6 @@
 import { CONDITION, END_REASON, LABEL, type ModelTraining } from '../api/index.ts';
-import { holdingOf } from '../energy/index.ts';
-import { boardsPerNode, energyFacts } from '../hub/index.ts';
+import { energyFactsOf, holdingOf, type Meter } from '../energy/index.ts';
+import { boardsPerNode } from '../hub/index.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound, isRefused, isUnreachable } from '../kube/errors.ts';
 import { JOBS } from '../kube/resource.ts';
@@ -117,12 +117,16 @@ export class Attempts {
     return renewalLookMs(admission.relocateAfterSeconds);
   }
 
-  #meter(training: ModelTraining, member: Member) {
+  #meter(training: ModelTraining, member: Member): Meter | undefined {
     const admission = training.status?.admission;
     if (admission === undefined) return undefined;
     const nodes = training.status?.placement?.nodes ?? [];
     const boards = boardsPerNode(member, nodes, admission.resourceName);
-    return { facts: energyFacts(member), holding: holdingOf(admission, training.spec.trainer.numNodes, boards) };
+    return {
+      facts: energyFactsOf(member.object),
+      holding: holdingOf(admission, training.spec.trainer.numNodes, boards),
+      unmetered: (fromMs, toMs) => this.#deps.energy.unmetered(admission, fromMs, toMs),
+    };
   }
 
   async #run(training: ModelTraining, evaluation: Evaluation, member: Member): Promise<AttemptResult> {

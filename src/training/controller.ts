@@ -52,6 +52,7 @@ export function trainingController(options: TrainingControllerOptions): Controll
     kind: 'ModelTraining',
     hub,
     members,
+    energy: options.energy,
     enqueue: (key) => controller.enqueue(key),
     unfinished: () => keys((training) => !isFinished(training)),
     holdersIn: (cluster) => keys((training) => training.status?.admission?.cluster === cluster),

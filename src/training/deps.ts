@@ -1,3 +1,4 @@
+import type { EnergySource } from '../energy/index.ts';
 import type { HubStores } from '../hub/index.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { EventRecorder } from '../kube/events.ts';
@@ -20,6 +21,7 @@ export interface TrainingDeps {
   readonly scheduler: Scheduler;
   readonly status: StatusWriter;
   readonly events: EventRecorder;
+  readonly energy: EnergySource;
   readonly honour: HonourCheck;
   readonly tombstones: Pick<Tombstones, 'bury'>;
   readonly settings: RunSettings;

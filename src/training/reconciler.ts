@@ -20,7 +20,7 @@ import { renderForCheck } from './check.ts';
 import type { TrainingDeps } from './deps.ts';
 import { type Evaluation, isFinished } from './evaluate.ts';
 import { expiresAt, nextDeadlineMs } from './lifecycle.ts';
-import { deriveStatus, type Sight } from './status.ts';
+import { deriveStatus, lateStatus, type Sight } from './status.ts';
 
 /** Brings one ModelTraining nearer to what it asks for: the only writer of its status beside its admission. */
 export class TrainingReconciler {
@@ -61,6 +61,7 @@ export class TrainingReconciler {
       end: attempt.end,
       job: attempt.job,
       meter: attempt.meter,
+      measured: this.#deps.energy.use(training.metadata.uid ?? ''),
       ...(attempt.unreachable === undefined ? {} : { unreachable: attempt.unreachable }),
     };
     const next = this.#freshAvoid(deriveStatus(training, sight));
@@ -100,10 +101,17 @@ export class TrainingReconciler {
     ]);
   }
 
-  /** Deletes a finished training when its time to live is over. */
+  /** Of a finished training: takes up what comes late of its energy, and deletes it when its time to live is over. */
   async #expire(training: ModelTraining): Promise<ReconcileResult> {
     this.#binder.observe(training);
-    const left = (expiresAt(training) ?? Number.POSITIVE_INFINITY) - this.#deps.clock.now();
+    const { status, energy, clock } = this.#deps;
+    const outcome = await status.write(
+      TRAININGS,
+      training,
+      lateStatus(training, energy.use(training.metadata.uid ?? '')),
+    );
+    if (outcome === 'conflict') return { requeueAfterMs: 20 };
+    const left = (expiresAt(training) ?? Number.POSITIVE_INFINITY) - clock.now();
     if (left > 0) return Number.isFinite(left) ? { requeueAfterMs: Math.min(left + 50, 2 ** 31 - 1) } : undefined;
     const { name, namespace = '', uid = '' } = training.metadata;
     try {

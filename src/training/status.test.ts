@@ -213,6 +213,7 @@ describe('deriveStatus', () => {
         tariff: [{ months: [], hours: [], pricePerKWhMicros: 0 }],
         puePermille: 1000,
         gramsPerKWh: 1000,
+        greenPowerPermille: 0,
         nodeOverheadWatts: 0,
       },
       holding: { accelerator: 'H100', gpus: 16, nodeShare: 2 },

@@ -8,7 +8,16 @@ import {
   type PlacementStatus,
 } from '../api/index.ts';
 import type { Admit } from '../core/model.ts';
-import { closeInterval, co2Text, costText, estimate, kWhText, type Meter } from '../energy/index.ts';
+import {
+  closeInterval,
+  co2Text,
+  costText,
+  estimate,
+  kWhText,
+  type Meter,
+  type WorkloadUse,
+  withLateMeasured,
+} from '../energy/index.ts';
 import { admissionOf } from '../workloads/admission.ts';
 import { avoidAfter } from '../workloads/avoid.ts';
 import { type ConditionValue, isTrue, withConditions } from '../workloads/conditions.ts';
@@ -39,6 +48,8 @@ export interface Sight {
   readonly gone: boolean;
   readonly job?: { name: string; ready: number; succeeded: number; failed: number; active: number } | undefined;
   readonly meter?: Meter | undefined;
+  /** What agents have measured of it. */
+  readonly measured?: WorkloadUse | undefined;
   /** The member does not answer: why. What was true stays as it was last seen. */
   readonly unreachable?: string;
   readonly avoidMs: number;
@@ -302,20 +313,31 @@ function withUsage(
   sight: Sight & { closing?: boolean },
   now: string,
 ): ModelTrainingStatus {
-  const { meter } = sight;
-  if (meter === undefined || status.admission === undefined) return status;
+  const { meter, measured } = sight;
+  if (meter === undefined || status.admission === undefined) return withLate(status, measured);
   const from =
     Math.max(Date.parse(status.usage?.until ?? ''), Date.parse(status.admission.admittedAt)) ||
     Date.parse(status.admission.admittedAt);
-  const transition = training.status?.phase !== status.phase || sight.closing === true;
+  const isFirst = status.usage?.source === 'Estimate' && (measured?.measured.measuredSeconds ?? 0) > 0;
+  const transition = training.status?.phase !== status.phase || sight.closing === true || isFirst;
   if (!transition && secondsBetween(iso(from), now) * 1000 < METER_MS) return status;
   if (Date.parse(now) <= from && status.usage !== undefined) return status;
-  const interval = estimate(meter.facts, meter.holding, from, Date.parse(now));
-  return { ...status, usage: closeInterval(status.usage, interval, meter.facts.currency, now) };
+  const interval = estimate(meter, from, Date.parse(now));
+  return { ...status, usage: closeInterval(status.usage, interval, meter.facts.currency, now, measured) };
+}
+
+/** The last reports come when nothing is held any more. */
+const withLate = (status: ModelTrainingStatus, measured: WorkloadUse | undefined): ModelTrainingStatus =>
+  status.usage === undefined ? status : { ...status, usage: withLateMeasured(status.usage, measured) };
+
+/** Of a training that is finished: nothing but what was measured is still to come. */
+export function lateStatus({ status = {} }: ModelTraining, measured: WorkloadUse | undefined): ModelTrainingStatus {
+  const next = withLate(status, measured);
+  return { ...next, display: { ...next.display, ...usageDisplay(next) } };
 }
 
 function displayOf(status: ModelTrainingStatus, sight?: Sight): NonNullable<ModelTrainingStatus['display']> {
-  const { usage, placement } = status;
+  const { placement } = status;
   const held = status.admission !== undefined;
   const gpus = placement?.gpus ?? 0;
   const pods = Math.max(1, sight?.evaluation.request?.pods ?? 1);
@@ -329,7 +351,10 @@ function displayOf(status: ModelTrainingStatus, sight?: Sight): NonNullable<Mode
       ? { gpus: `${(gpus / pods) * up}/${gpus}`, nodes: `${up}/${pods}`, accelerator: placement?.accelerator ?? '' }
       : {}),
     ...(!held && placement !== undefined ? { gpus: `0/${gpus}`, accelerator: placement.accelerator } : {}),
-    ...(usage === undefined ? {} : { kWh: kWhText(usage), cost: costText(usage), co2: co2Text(usage) }),
+    ...usageDisplay(status),
     ...(reason === undefined ? {} : { reason }),
   };
 }
+
+const usageDisplay = ({ usage }: ModelTrainingStatus): NonNullable<ModelTrainingStatus['display']> =>
+  usage === undefined ? {} : { kWh: kWhText(usage), cost: costText(usage), co2: co2Text(usage) };

@@ -20,7 +20,12 @@ const INSTALL = '--namespace aidc-system --set mode=';
 const VERSIONS = ['1.31.0', '1.32.0', '1.33.0', '1.34.0', '1.35.0', '1.36.0'];
 /** Every option that adds an object or a field. */
 const EVERYTHING = [
-  ...['serviceMonitor.enabled=true', 'serviceMonitor.labels.release=prometheus', 'member.createNamespaces=true'],
+  ...[
+    'serviceMonitor.enabled=true',
+    'agent.mig=true',
+    'serviceMonitor.labels.release=prometheus',
+    'member.createNamespaces=true',
+  ],
   ...['imagePullSecrets[0].name=pull', 'nodeSelector.disk=ssd', 'podLabels.team=centre', 'podAnnotations.note=here'],
   'tolerations[0].operator=Exists',
   `image.digest=sha256:${'0'.repeat(64)}`,

@@ -25,6 +25,8 @@ const about = parse(await read(`${CHART}/Chart.yaml`)) as Tree & { annotations: 
 const NO_VALUE = new Set(['kubeconfig', 'namespace', 'identity', 'httpHost', 'httpPort']);
 /** Handed on whole to Kubernetes, which checks them. */
 const OPAQUE = new Set(['resources', 'podSecurityContext', 'securityContext', 'nodeSelector', 'affinity']);
+/** The same below `agent`. */
+for (const name of ['resources', 'nodeSelector']) OPAQUE.add(`agent.${name}`);
 
 const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
 

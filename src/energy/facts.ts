@@ -1,0 +1,60 @@
+import type { RegionalCluster } from '../api/index.ts';
+import type { ClusterView } from '../core/model.ts';
+import { priceOrDearest } from '../core/money.ts';
+import { NO_SUMS, type Sums } from './sums.ts';
+
+/** Facts about a cluster that energy and money follow from. */
+export interface EnergyFacts
+  extends Pick<
+    ClusterView,
+    'accelerators' | 'currency' | 'timezone' | 'tariff' | 'puePermille' | 'gramsPerKWh' | 'nodeOverheadWatts'
+  > {
+  readonly greenPowerPermille: number;
+}
+
+export const energyFactsOf = ({ spec }: Pick<RegionalCluster, 'spec'>): EnergyFacts => ({
+  accelerators: spec.accelerators,
+  currency: spec.electricity.currency,
+  timezone: spec.electricity.timezone,
+  tariff: spec.electricity.tariff,
+  puePermille: spec.puePermille,
+  gramsPerKWh: spec.carbon.gramsPerKWh,
+  greenPowerPermille: spec.carbon.greenPowerPermille,
+  nodeOverheadWatts: spec.power.nodeOverheadWatts,
+});
+
+/** Energy as it is found, before what follows from it. */
+export interface Energy {
+  readonly gpuSeconds: number;
+  readonly measuredSeconds: number;
+  readonly gpuJoules: number;
+  /** Of the nodes beside the boards. */
+  readonly overheadJoules: number;
+}
+
+const JOULES_PER_KWH = 3_600_000;
+
+/** What energy is at the facility, costs and emits, when it is used at that moment. */
+export function valued(energy: Energy, facts: EnergyFacts, atMs: number): Sums {
+  const itJoules = energy.gpuJoules + energy.overheadJoules;
+  const facilityJoules = (itJoules * facts.puePermille) / 1000;
+  const kWh = facilityJoules / JOULES_PER_KWH;
+  const carbonGrams = kWh * facts.gramsPerKWh;
+  return {
+    ...NO_SUMS,
+    gpuSeconds: energy.gpuSeconds,
+    measuredSeconds: energy.measuredSeconds,
+    gpuJoules: energy.gpuJoules,
+    itJoules,
+    facilityJoules,
+    costMicros: kWh * priceOrDearest(facts.tariff, facts.timezone, atMs),
+    carbonGrams,
+    carbonMarketGrams: (carbonGrams * (1000 - facts.greenPowerPermille)) / 1000,
+  };
+}
+
+/** Power of a whole board of that type as configured, in watts; 0 where the cluster does not know the type. */
+export function boardWatts({ accelerators }: EnergyFacts, type: string): number {
+  const found = accelerators.find((entry) => entry.type === type);
+  return found === undefined ? 0 : (found.boardWatts * 1000) / (found.board?.permille ?? 1000);
+}

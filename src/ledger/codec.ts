@@ -1,0 +1,179 @@
+import { z } from 'zod';
+import {
+  bookedKey,
+  CLASSES,
+  type Classes,
+  emptyBook,
+  listOf,
+  type NodeBook,
+  type NodesBook,
+  type RunBook,
+  type Slice,
+  sumsOf,
+} from '../energy/index.ts';
+
+/** Of the ConfigMaps below. Of another format nothing is read, and nothing is overwritten. */
+const FORMAT = '1';
+
+const amount = z.number().nonnegative();
+const sums = z.array(amount).transform(sumsOf);
+const triple = z.tuple([amount, amount, amount]);
+const classed = z.tuple([amount, amount]).transform(([gpuSeconds, facilityJoules]) => ({ gpuSeconds, facilityJoules }));
+const classes = z
+  .tuple([classed, classed, classed])
+  .transform(([startup, useful, lost]): Classes => ({ startup, useful, lost }));
+const index = z.int().min(-1);
+
+const nodeBook = z
+  .object({
+    series: z.string(),
+    retired: z.array(z.string()),
+    sequence: z.int().nonnegative(),
+    writtenAtMs: z.number(),
+    sinceMs: z.number(),
+    baselineMs: z.number(),
+    isGivenUp: z.boolean(),
+    gpus: z.array(z.string()),
+    pods: z.array(z.tuple([z.string(), z.string(), z.string(), z.string()])),
+    /** `[index in pods or -1, index in gpus, ...all, ...ahead]`. */
+    booked: z.array(z.tuple([index, index, ...triple.def.items, ...triple.def.items])),
+  })
+  .transform(({ gpus, pods, booked, ...rest }): NodeBook => {
+    const entries = booked.map(([podIndex, gpuIndex, ...amounts]) => {
+      const named = pods[podIndex];
+      const [uid = '', namespace = '', name = '', run = ''] = named ?? [];
+      const pod = named === undefined ? null : { uid, namespace, name, run };
+      const [a, b, c, d, e, f] = amounts;
+      return { pod, gpu: gpus[gpuIndex] ?? '', all: [a, b, c] as const, ahead: [d, e, f] as const };
+    });
+    return { ...rest, booked: new Map(entries.map((entry) => [bookedKey(entry), entry])) };
+  });
+
+const runBook = z
+  .object({
+    owner: z.object({
+      kind: z.string(),
+      namespace: z.string(),
+      name: z.string(),
+      tenant: z.string(),
+      accelerator: z.string(),
+    }),
+    measured: sums,
+    estimated: sums,
+    silent: z.record(z.string(), z.object({ fromMs: z.number(), toMs: z.number(), sums })),
+    times: z.object({
+      readyMs: z.number().optional(),
+      checkpointMs: z.number().optional(),
+      end: z.enum(['well', 'cutOff']).optional(),
+    }),
+    slices: z.array(
+      z
+        .tuple([z.number(), z.number(), amount, amount])
+        .transform(([fromMs, toMs, gpuSeconds, facilityJoules]) => ({ fromMs, toMs, gpuSeconds, facilityJoules })),
+    ),
+    classes,
+    changedMs: z.number(),
+  })
+  .transform((run) => run as RunBook);
+
+const tenantBook = z.object({ measured: sums, estimated: sums, classes });
+
+const json = <T extends z.ZodType>(schema: T) =>
+  z
+    .string()
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        context.addIssue('is no JSON');
+        return z.NEVER;
+      }
+    })
+    .pipe(schema);
+
+const data = z.object({
+  format: z.literal(FORMAT),
+  region: z.string(),
+  nodes: json(z.record(z.string(), nodeBook)),
+  runs: json(z.record(z.string(), runBook)),
+  tenants: json(z.record(z.string(), tenantBook)),
+  others: json(sums),
+  idle: json(sums),
+});
+
+/** The `data` of a ConfigMap that holds books. */
+export function encodeBook(book: NodesBook, region: string): Record<string, string> {
+  const runs = [...book.runs].map(([key, run]) => [
+    key,
+    {
+      ...run,
+      measured: listOf(run.measured),
+      estimated: listOf(run.estimated),
+      silent: Object.fromEntries(
+        Object.entries(run.silent).map(([node, silent]) => [node, { ...silent, sums: listOf(silent.sums) }]),
+      ),
+      slices: run.slices.map(encodeSlice),
+      classes: encodeClasses(run.classes),
+    },
+  ]);
+  const tenants = [...book.tenants].map(([tenant, { measured, estimated, classes: by }]) => [
+    tenant,
+    { measured: listOf(measured), estimated: listOf(estimated), classes: encodeClasses(by) },
+  ]);
+  return {
+    format: FORMAT,
+    region,
+    nodes: JSON.stringify(Object.fromEntries([...book.nodes].map(([name, node]) => [name, encodeNode(node)]))),
+    runs: JSON.stringify(Object.fromEntries(runs)),
+    tenants: JSON.stringify(Object.fromEntries(tenants)),
+    others: JSON.stringify(listOf(book.others)),
+    idle: JSON.stringify(listOf(book.idle)),
+  };
+}
+
+/** The books in a ConfigMap; a sentence where it holds none. */
+export function decodeBook(raw: unknown): { readonly book: NodesBook; readonly region: string } | string {
+  const parsed = data.safeParse(raw);
+  if (!parsed.success) {
+    const { path, message } = parsed.error.issues[0] ?? { path: [], message: '' };
+    return `${path.join('.') || 'data'}: ${message}`;
+  }
+  const { region, nodes, runs, tenants, others, idle } = parsed.data;
+  const book: NodesBook = {
+    ...emptyBook(),
+    nodes: new Map(Object.entries(nodes)),
+    runs: new Map(Object.entries(runs)),
+    tenants: new Map(Object.entries(tenants)),
+    others,
+    idle,
+  };
+  return { book, region };
+}
+
+function encodeNode({ booked, ...node }: NodeBook): object {
+  const entries = [...booked.values()];
+  const gpus = [...new Set(entries.map(({ gpu }) => gpu))];
+  const pods = new Map(entries.flatMap(({ pod }) => (pod === null ? [] : [[JSON.stringify(pod), pod]])));
+  const podKeys = [...pods.keys()];
+  return {
+    ...node,
+    gpus,
+    pods: [...pods.values()].map(({ uid, namespace, name, run }) => [uid, namespace, name, run]),
+    booked: entries.map(({ pod, gpu, all, ahead }) => [
+      pod === null ? -1 : podKeys.indexOf(JSON.stringify(pod)),
+      gpus.indexOf(gpu),
+      ...all,
+      ...ahead,
+    ]),
+  };
+}
+
+const encodeSlice = ({ fromMs, toMs, gpuSeconds, facilityJoules }: Slice): number[] => [
+  fromMs,
+  toMs,
+  gpuSeconds,
+  facilityJoules,
+];
+
+const encodeClasses = (by: Classes): number[][] =>
+  CLASSES.map((name) => [by[name].gpuSeconds, by[name].facilityJoules]);

@@ -1,0 +1,248 @@
+import { type Admission, ANNOTATION, LABEL } from '../api/index.ts';
+import { addClasses, type EnergySource, NO_USE, plus, type RunOwner, type WorkloadUse } from '../energy/index.ts';
+import type { HubStores } from '../hub/index.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { Member, MemberPod, MemberSource } from '../regions/index.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { errorMessage } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { RuntimeMetrics } from '../runtime/metrics.ts';
+import { type Account, Accounts } from './accounts.ts';
+import { Checkpoints } from './checkpoints.ts';
+import { ClusterLedger, type Told } from './cluster-ledger.ts';
+import { type Metering, meteringOf } from './metering.ts';
+import { Workloads } from './workloads.ts';
+
+export interface LedgerOptions {
+  readonly hub: HubStores;
+  readonly members: MemberSource;
+  readonly client: KubeClient;
+  /** The operator's namespace. */
+  readonly namespace: string;
+  /** Time from one booking to the next. */
+  readonly periodMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: RuntimeMetrics;
+}
+
+const RETRY_MS = 1_000;
+
+/**
+ * Whose energy is whose: books what the agents of all members report, keeps the books on the hub, and tells what is
+ * kept. Only the leader runs it. A restart loses at most what was not kept yet, which the reports tell again.
+ */
+export class Ledger implements EnergySource {
+  readonly name = 'ledger';
+  readonly #options: LedgerOptions;
+  readonly #logger: Logger;
+  readonly #checkpoints: Checkpoints;
+  readonly #workloads: Workloads;
+  readonly #accounts: Accounts;
+  readonly #meteringListeners = new Set<(cluster: string) => void>();
+  /** What was last said of each member. */
+  readonly #meterings = new Map<string, string>();
+  readonly #clusters = new Map<string, ClusterLedger>();
+  readonly #listeners = new Set<Parameters<EnergySource['onChange']>[0]>();
+  /** What each workload's listeners were told last, to tell news only. */
+  readonly #heard = new Map<string, WorkloadUse>();
+  readonly #loaded = Promise.withResolvers<void>();
+  readonly #counts: Readonly<Record<'resets' | 'refused', (cluster: string) => void>>;
+  #isLoaded = false;
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+    this.#logger = options.logger.child({ component: 'ledger' });
+    this.#checkpoints = new Checkpoints(options.client, options.namespace, this.#logger);
+    this.#workloads = new Workloads(options.hub, () => options.clock.now());
+    this.#accounts = new Accounts({ ...options, logger: this.#logger });
+    const { metrics } = options;
+    const resets = metrics.counter(
+      'aidc_energy_counter_resets_total',
+      'Times that the counters of a node’s agent began anew, as after the loss of its state.',
+      ['cluster'],
+    );
+    const refused = metrics.counter(
+      'aidc_energy_refused_reports_total',
+      'Reports of agents that could not be booked: not readable, or of an agent that another one has replaced.',
+      ['cluster'],
+    );
+    this.#counts = {
+      resets: (cluster) => resets.labels({ cluster }).inc(),
+      refused: (cluster) => refused.labels({ cluster }).inc(),
+    };
+    options.members.subscribe({
+      attach: (member) => {
+        for (const counter of [resets, refused]) counter.labels({ cluster: member.name });
+        return member.pods.subscribe(({ obj }) => this.#seePod(member.name, obj));
+      },
+      changed: () => {},
+    });
+  }
+
+  /** False before the books were read, and where this process does not lead. */
+  get isLoaded(): boolean {
+    return this.#isLoaded;
+  }
+
+  /** Resolves when the books are read: before, nobody may write what was measured. */
+  async ready(signal: AbortSignal): Promise<void> {
+    await Promise.race([
+      this.#loaded.promise,
+      new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })),
+    ]);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, periodMs } = this.#options;
+    while (!signal.aborted && !this.#isLoaded) {
+      await this.#load().catch((error: unknown) => {
+        this.#logger.warn('the books cannot be read yet', { error: errorMessage(error) });
+      });
+      if (!this.#isLoaded) await clock.sleep(RETRY_MS, signal);
+    }
+    while (!signal.aborted) {
+      await this.#turn();
+      await clock.sleep(periodMs, signal);
+    }
+    // What was reported meanwhile: the next leader then goes on from here.
+    if (this.#isLoaded) await this.#turn();
+  }
+
+  use(uid: string): WorkloadUse | undefined {
+    let sum: WorkloadUse | undefined;
+    for (const { told } of this.#clusters.values()) {
+      const use = told?.uses.get(uid);
+      if (use !== undefined) sum = addUse(sum ?? NO_USE, use);
+    }
+    return sum;
+  }
+
+  unmetered(admission: Pick<Admission, 'cluster' | 'assignment'>, fromMs: number, toMs: number): number {
+    const { cluster } = admission;
+    const ledger = this.#clusters.get(cluster);
+    if (ledger === undefined) return 1;
+    const skewMs = this.#options.members.get(cluster)?.clockSkewMs ?? 0;
+    const nodes = this.#workloads.nodesOf(admission);
+    if (nodes.length === 0) return 1;
+    return nodes.reduce((sum, node) => sum + ledger.unmetered(node, fromMs, toMs, skewMs), 0) / nodes.length;
+  }
+
+  onChange(listener: Parameters<EnergySource['onChange']>[0]): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** What is kept, by cluster. */
+  get told(): ReadonlyMap<string, Told> {
+    const all = new Map<string, Told>();
+    for (const [cluster, { told }] of this.#clusters) if (told !== undefined) all.set(cluster, told);
+    return all;
+  }
+
+  /** What tenants have used beside what was measured. */
+  get accounts(): readonly Account[] {
+    return this.#accounts.told;
+  }
+
+  /** Calls `listener` when it changes how well a member is metered. */
+  onMetering(listener: (cluster: string) => void): void {
+    this.#meteringListeners.add(listener);
+  }
+
+  /** How well a member is metered, for people. */
+  metering(member: Member): Metering {
+    const ledger = this.#clusters.get(member.name);
+    return meteringOf(member, ledger?.states(this.#options.clock.now()) ?? new Map(), ledger?.refused ?? []);
+  }
+
+  async #load(): Promise<void> {
+    for (const [cluster, kept] of await this.#checkpoints.load())
+      this.#clusters.set(cluster, this.#open(cluster, kept));
+    await this.#accounts.load();
+    this.#isLoaded = true;
+    this.#loaded.resolve();
+  }
+
+  #open(cluster: string, kept?: ConstructorParameters<typeof ClusterLedger>[1]): ClusterLedger {
+    const options = {
+      name: cluster,
+      checkpoints: this.#checkpoints,
+      workloads: this.#workloads,
+      logger: this.#logger,
+      isKnown: (uid: string) => [...this.#clusters.values()].some((ledger) => ledger.knows(uid)),
+      count: (what: 'resets' | 'refused') => this.#counts[what](cluster),
+    };
+    return new ClusterLedger(options, kept);
+  }
+
+  /** One cluster never holds up another. */
+  async #turn(): Promise<void> {
+    const nowMs = this.#options.clock.now();
+    this.#workloads.prune();
+    await Promise.all(
+      this.#options.members.list().map(async (member) => {
+        let ledger = this.#clusters.get(member.name);
+        if (ledger === undefined) {
+          ledger = this.#open(member.name);
+          this.#clusters.set(member.name, ledger);
+        }
+        try {
+          ledger.book(member, nowMs);
+          await ledger.keep();
+          this.#tellMetering(member);
+        } catch (error) {
+          this.#logger.warn('the books could not be kept', { cluster: member.name, error: errorMessage(error) });
+        }
+      }),
+    );
+    this.#notify();
+    await this.#accounts.turn().catch((error: unknown) => {
+      this.#logger.warn('the accounts could not be kept', { error: errorMessage(error) });
+    });
+  }
+
+  #tellMetering(member: Member): void {
+    const { message } = this.metering(member);
+    if (this.#meterings.get(member.name) === message) return;
+    this.#meterings.set(member.name, message);
+    for (const listener of this.#meteringListeners) listener(member.name);
+  }
+
+  /** Of a run that goes on, status is brought up to date by the clock; of one that is over, when there is news. */
+  #notify(): void {
+    const seen = new Set<string>();
+    for (const { uses } of this.told.values()) {
+      for (const [uid, use] of uses) {
+        seen.add(uid);
+        const before = this.#heard.get(uid);
+        if (before === use) continue;
+        const isNews = before === undefined || (use.hasEnded && changed(before, use));
+        this.#heard.set(uid, use);
+        if (isNews) this.#wake(use.owner);
+      }
+    }
+    for (const uid of this.#heard.keys()) if (!seen.has(uid)) this.#heard.delete(uid);
+  }
+
+  #wake(owner: RunOwner): void {
+    for (const listener of this.#listeners) listener(owner);
+  }
+
+  #seePod(cluster: string, pod: MemberPod): void {
+    const { annotations, labels } = pod.metadata;
+    const atMs = Date.parse(annotations[ANNOTATION.lastCheckpoint] ?? '');
+    const run = `${labels[LABEL.workloadUid] ?? ''}/${labels[LABEL.attempt] ?? ''}`;
+    if (Number.isFinite(atMs)) this.#clusters.get(cluster)?.sawCheckpoint(pod, run, atMs);
+  }
+}
+
+const changed = (a: WorkloadUse, b: WorkloadUse): boolean =>
+  JSON.stringify([a.measured, a.estimated, a.classes]) !== JSON.stringify([b.measured, b.estimated, b.classes]);
+
+const addUse = (a: WorkloadUse, b: WorkloadUse): WorkloadUse => ({
+  measured: plus(a.measured, b.measured),
+  estimated: plus(a.estimated, b.estimated),
+  final: plus(a.final, b.final),
+  classes: addClasses(a.classes, b.classes),
+});

@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ModelTraining, RegionalCluster } from '../../src/api/index.ts';
+import { LABEL } from '../../src/api/index.ts';
+import { REGIONAL_CLUSTERS, TRAININGS } from '../../src/hub/index.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
+import { CONFIG_MAPS, type KubeObject, PODS } from '../../src/kube/resource.ts';
+import { h100Region, useEnvironment } from '../support/environment.ts';
+import { NodeMeter } from '../support/node-meter.ts';
+import {
+  applyAll,
+  clientOf,
+  eventually,
+  type RunningOperator,
+  regionSpec,
+  setUpCentre,
+  startOperator,
+  untilObject,
+} from '../support/operator.ts';
+
+type Training = ModelTraining & KubeObject;
+type Region = RegionalCluster & KubeObject;
+type Pod = KubeObject & { spec: { nodeName?: string } };
+
+const PATIENCE = 60_000;
+const KEY = { namespace: 'team', name: 'run' };
+
+/** Nothing is metered but what the meters of these nodes write, so that every joule is known. */
+describe('the ledger', () => {
+  const centre = useEnvironment({ regions: [h100Region('guian', 2)] });
+  let hub: KubeClient;
+  let guian: KubeClient;
+  let operator: RunningOperator;
+  let meters: NodeMeter[];
+  const start = () => startOperator(centre.environment, { ledgerSeconds: '0.3' });
+
+  const series = async (name: string, labels: Record<string, string> = {}): Promise<number | undefined> => {
+    await operator.metrics.expose((error) => expect(error).toBeUndefined());
+    const { values } = (await operator.metrics.registry.getSingleMetric(name)?.get()) ?? { values: [] };
+    const wanted = (value: { labels: object }): boolean =>
+      Object.entries(labels).every(([key, label]) => (value.labels as Record<string, string>)[key] === label);
+    return values.find(wanted)?.value;
+  };
+  const joules = (source: string): Promise<number | undefined> =>
+    series('aidc_workload_energy_joules_total', { workload: 'run', scope: 'gpu', source });
+  const until = (what: string, check: (object: Training) => boolean) =>
+    untilObject<Training>(hub, TRAININGS, KEY, what, check, PATIENCE);
+  const untilBooked = (wanted: number) =>
+    eventually(`${wanted} J are booked`, async () => (await joules('integrated')) === wanted, { timeoutMs: PATIENCE });
+
+  beforeAll(async () => {
+    hub = await setUpCentre(centre.environment, {
+      guian: regionSpec('guian', {
+        puePermille: 1200,
+        power: { nodeOverheadWatts: 800 },
+        carbon: { gramsPerKWh: 500, greenPowerPermille: 400 },
+      }),
+    });
+    guian = clientOf(centre.region('guian'));
+    await applyAll(guian, [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'aidc-system' } }]);
+    meters = ['guian-h100-001', 'guian-h100-002'].map((node) => new NodeMeter(guian, node));
+    await Promise.all(meters.map((meter) => meter.write()));
+    operator = await start();
+  });
+
+  afterAll(async () => {
+    await operator?.stop();
+    await Promise.all([hub?.close(), guian?.close()]);
+  });
+
+  it('says of a region that its nodes report', async () => {
+    await eventually(
+      'Metered',
+      async () => {
+        const region = await hub.get<Region>(REGIONAL_CLUSTERS, { name: 'guian' });
+        return region.status?.conditions?.some(({ type, status }) => type === 'Metered' && status === 'True') === true;
+      },
+      { timeoutMs: 120_000 },
+    );
+  });
+
+  it('books what the nodes of a run measured, and says so in its status', async () => {
+    await applyAll(hub, [training('run')]);
+    await until('Running', ({ status }) => status?.phase === 'Running');
+    const { items } = await guian.list<Pod>(PODS, { namespace: 'team' });
+    expect(items).toHaveLength(2);
+    for (const meter of meters) {
+      const pod = items.find(({ spec }) => spec.nodeName === meter.node);
+      meter.use(pod, 1000, 10);
+      meter.use(undefined, 5, 1);
+      await meter.write();
+    }
+    const { status } = await until('Integrated', (object) => object.status?.usage?.source === 'Integrated');
+    // Nothing was reckoned for nodes that report.
+    expect(status?.usage?.reckoned).toMatchObject({ gpuJoules: 0 });
+    await untilBooked(2000);
+    expect(await joules('estimate')).toBe(0);
+  });
+
+  it('goes on where it was after a restart, whatever was reported meanwhile', async () => {
+    await untilBooked(2000);
+    await operator.stop();
+    const { items } = await guian.list<Pod>(PODS, { namespace: 'team' });
+    const [meter] = meters;
+    const pod = items.find(({ spec }) => spec.nodeName === meter?.node);
+    for (let time = 0; time < 3; time += 1) {
+      meter?.use(pod, 100, 1);
+      await meter?.write();
+    }
+    operator = await start();
+    await untilBooked(2300);
+    meter?.use(pod, 7, 1);
+    await meter?.write();
+    await untilBooked(2307);
+    expect(await series('aidc_region_unallocated_energy_joules_total', { scope: 'gpu' })).toBe(10);
+    expect(await series('aidc_region_energy_joules_total', { scope: 'gpu' })).toBe(2317);
+  });
+
+  it('takes an agent that lost its state for one that begins anew', async () => {
+    const { items } = await guian.list<Pod>(PODS, { namespace: 'team' });
+    const [meter] = meters;
+    meter?.begin();
+    meter?.use(
+      items.find(({ spec }) => spec.nodeName === meter.node),
+      50,
+      1,
+    );
+    await meter?.write();
+    await untilBooked(2357);
+  });
+
+  it('refuses a report that is none, and books on when it is mended', async () => {
+    const name = `aidc-energy-${meters[0]?.node}`;
+    await guian.mergePatch(CONFIG_MAPS, { namespace: 'aidc-system', name, body: { data: { totals: '{' } } });
+    await eventually('refused', async () => ((await series('aidc_energy_refused_reports_total')) ?? 0) > 0, {
+      timeoutMs: PATIENCE,
+    });
+    const { items } = await guian.list<Pod>(PODS, { namespace: 'team' });
+    const [meter] = meters;
+    meter?.use(
+      items.find(({ spec }) => spec.nodeName === meter.node),
+      3,
+      1,
+    );
+    await meter?.write();
+    await untilBooked(2360);
+  });
+
+  it('books what comes after the end, and what it was good for', async () => {
+    const { items } = await guian.list<Pod>(PODS, { namespace: 'team' });
+    await Promise.all(items.map(({ metadata: { name, namespace } }) => finish(guian, namespace ?? '', name)));
+    await until('Succeeded', ({ status }) => status?.phase === 'Succeeded');
+    const [, meter] = meters;
+    meter?.use(
+      items.find(({ spec }) => spec.nodeName === meter.node),
+      40,
+      1,
+    );
+    await meter?.write();
+    const { status } = await until('the last joules', ({ status: now }) => now?.usage?.measured?.gpuJoules === 2400);
+    const { facilityJoules = 0, usefulJoules = 0, startupJoules = 0, lostJoules, measured } = status?.usage ?? {};
+    // 27 s of one of 8 boards: an eighth of the overhead.
+    const itJoules = 2400 + (27 * 800) / 8;
+    expect(measured).toMatchObject({ itJoules, facilityJoules: itJoules * 1.2 });
+    expect(measured?.carbonMarketGrams).toBe(Math.round(((itJoules * 1.2) / 3.6e6) * 500 * 0.6));
+    expect(lostJoules).toBe(0);
+    expect(usefulJoules).toBeGreaterThan(0);
+    expect(Math.abs(usefulJoules + startupJoules - (measured?.facilityJoules ?? 0))).toBeLessThanOrEqual(2);
+    expect(facilityJoules).toBe(measured?.facilityJoules);
+    const tenant = { tenant: 'team', scope: 'gpu' };
+    await eventually('the tenant', async () => (await series('aidc_tenant_energy_joules_total', tenant)) === 2400);
+  });
+
+  it('keeps its books under its label, in the operator’s namespace', async () => {
+    const { items } = await hub.list(CONFIG_MAPS, { namespace: 'aidc-system', labelSelector: LABEL.ledger });
+    expect(items.map(({ metadata }) => metadata.name)).toContain('aidc-ledger-guian-0');
+  });
+});
+
+const training = (name: string): object => ({
+  apiVersion: 'aidc.dev/v1alpha1',
+  kind: 'ModelTraining',
+  metadata: { name, namespace: 'team' },
+  spec: {
+    model: { name: 'm', class: 'LLM' },
+    accelerators: [{ type: 'H100', countPerNode: 8 }],
+    trainer: {
+      image: 'train:1',
+      numNodes: 2,
+      resourcesPerNode: { limits: { cpu: '4', memory: '8Gi' } },
+      podTemplate: { metadata: { annotations: { 'sim.aidc.dev/run-for': '600s' } } },
+    },
+  },
+});
+
+/** Its program ends well. */
+async function finish(member: KubeClient, namespace: string, name: string): Promise<void> {
+  await member.mergePatch(PODS, { namespace, name, subresource: 'status', body: { status: { phase: 'Succeeded' } } });
+}
