@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.ts';
 import { type Config, ConfigError, describeSettings, loadConfig } from './config/index.ts';
+import { UnsuitableHub } from './hub/index.ts';
 import { isUnreachable } from './kube/errors.ts';
 import { defaultCredentials, KubeconfigError } from './kube/kubeconfig.ts';
 import { createLogger, frameworkLogger, PrometheusMetrics } from './observability/index.ts';
@@ -16,7 +17,8 @@ Runs the operator on the hub. Every flag can be given as an environment variable
 
 ${describeSettings()}
 
-Exit codes: 0 stopped by a signal, 1 a part failed or leadership was lost, 2 wrong usage, 3 the hub does not answer.
+Exit codes: 0 stopped by a signal, 1 a part failed or leadership was lost, 2 wrong usage, 3 the hub does not answer,
+4 the hub's CRDs are missing, or its Kubernetes is too old.
 `;
 
 /** How long the hub may stay silent at start before the process gives up (and is started again by whoever runs it). */
@@ -73,7 +75,13 @@ async function runOperator(config: Config): Promise<number> {
   // Probes must answer while caches fill, so the server comes first.
   await app.listen(config.httpPort, config.httpHost);
   logger.info('listening', { url: await app.getUrl() });
-  await operator.run(stop.signal);
+  try {
+    await operator.run(stop.signal);
+  } catch (error) {
+    if (!(error instanceof UnsuitableHub)) throw error;
+    logger.error('stopping', { error });
+    code = 4;
+  }
   await app.close();
   return code;
 }

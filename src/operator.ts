@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from './config/index.ts';
 import { datasetController } from './datasets/index.ts';
-import { HubStores } from './hub/index.ts';
+import { HubGate, HubStores } from './hub/index.ts';
 import { KubeClient } from './kube/client.ts';
 import type { ClusterCredentials } from './kube/credentials.ts';
 import { EventRecorder } from './kube/events.ts';
@@ -48,7 +48,10 @@ export interface Operator {
   readonly hub: HubStores;
   readonly scheduler: Scheduler;
   readonly elector: LeaderElector;
-  /** Runs until the signal aborts; releases the lease last, then closes the connections. */
+  /**
+   * Runs until the signal aborts; releases the lease last, then closes the connections. Nothing is listed or led before
+   * the hub has what this release needs; throws UnsuitableHub where it will not have it.
+   */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -104,6 +107,7 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     logger,
     metrics,
   });
+  const gate = new HubGate({ client: leaseClient, clock, logger, metrics });
   const ready = (): boolean => hub.synced && members.list().every((member) => !member.settling);
   const epoch = (): number | undefined => (elector.isLeader() ? elector.epoch : undefined);
   const scheduler = new Scheduler({
@@ -173,6 +177,7 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     runnables: [
       { name: 'hub stores', run: (signal) => hub.run(signal), ready: (signal) => hub.waitForSync(signal) },
       { name: 'members', run: (signal) => members.run(signal) },
+      { name: 'CRDs', run: (signal) => gate.watch(signal) },
       {
         name: ledger.name,
         run: (signal) => ledger.run(signal),
@@ -201,12 +206,19 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
         eventLoop: () => loop.trouble(),
         manager: () => (manager.healthy ? undefined : 'a part ended that must not'),
       },
-      ready: { hub: () => (hub.synced ? undefined : 'the hub’s objects are not listed yet') },
+      ready: {
+        crds: () => gate.trouble(),
+        hub: () => (hub.synced ? undefined : 'the hub’s objects are not listed yet'),
+      },
     },
     async run(signal) {
-      await manager.run(signal);
-      loop.stop();
-      await Promise.all([client.close(), leaseClient.close()]);
+      try {
+        await gate.pass(signal);
+        await manager.run(signal);
+      } finally {
+        loop.stop();
+        await Promise.all([client.close(), leaseClient.close()]);
+      }
     },
   };
 }

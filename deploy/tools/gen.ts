@@ -5,10 +5,10 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
+import { customResourceDefinition, type Field, fieldsOf, rootSchema } from '../../src/api/crd.ts';
 import { API_VERSION, GROUP, KINDS, type KindDefinition } from '../../src/api/index.ts';
 import { DASHBOARD_FOLDER, dashboardFiles } from '../grafana/index.ts';
 import { families, metricsDocument } from '../metrics/families.ts';
-import { customResourceDefinition, type Field, fieldsOf, rootSchema } from './crd.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const HEADER = 'Generated from src/api by `npm run gen`; do not edit.';

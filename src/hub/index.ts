@@ -1,3 +1,4 @@
 export { feed } from './feed.ts';
+export { HubGate, UnsuitableHub } from './gate.ts';
 export * from './lookup.ts';
 export * from './stores.ts';

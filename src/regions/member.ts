@@ -67,7 +67,6 @@ export class MemberConnection implements Member {
   #identityProblem: Problem | undefined;
   #setup: SetupResult | undefined;
   #setupAt = Number.NEGATIVE_INFINITY;
-  #version: string | undefined;
   #lastAnswerMs: number | undefined;
   #said = '';
   #poked = false;
@@ -140,7 +139,7 @@ export class MemberConnection implements Member {
   }
 
   get version(): string | undefined {
-    return this.#version;
+    return this.#setup?.version;
   }
 
   /** Wall time of the last answer. */
@@ -328,12 +327,6 @@ export class MemberConnection implements Member {
     } catch (error) {
       if (isWriteRefused(error)) this.#logger.debug('the claim waits for the leader');
       else if (!call.signal.aborted) this.#logger.warn('setup of the member failed', { error: errorMessage(error) });
-      return;
-    }
-    try {
-      this.#version = (await client.serverVersion(call)).gitVersion;
-    } catch (error) {
-      if (!call.signal.aborted) this.#logger.debug('version cannot be read', { error: errorMessage(error) });
     }
   }
 
@@ -381,7 +374,7 @@ export class MemberConnection implements Member {
   #changed(): void {
     const problem = this.unusable();
     const { status, message } = this.reachability();
-    const says = [problem?.reason, problem?.message, status, message, this.synced, this.#version, this.#accepted];
+    const says = [problem?.reason, problem?.message, status, message, this.synced, this.version, this.#accepted];
     const said = says.join('\n');
     if (said === this.#said) return;
     this.#said = said;

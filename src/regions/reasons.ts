@@ -20,6 +20,8 @@ export const MEMBER_REASON = {
   ManagedByOtherHub: 'ManagedByOtherHub',
   /** The claim or the PriorityClass is missing and may not be created by us. */
   SetupRefused: 'SetupRefused',
+  /** It runs a Kubernetes that the operator does not work with. */
+  KubernetesTooOld: 'KubernetesTooOld',
   /** A tariff that leaves an hour without price, or an unknown time zone. */
   InvalidSpec: 'InvalidSpec',
 } as const;

@@ -11,6 +11,12 @@ class Fake {
   readonly objects = new Map<string, KubeObject & { data?: Record<string, string> }>();
   readonly refuse = new Set<string>();
   readonly created: string[] = [];
+  minor = '36';
+
+  async serverVersion() {
+    if (this.refuse.has('get version')) throw error(403, 'Forbidden');
+    return { major: '1', minor: this.minor, gitVersion: `v1.${this.minor}.0` };
+  }
 
   async get(resource: Resource, { name }: { name: string }): Promise<KubeObject> {
     if (this.refuse.has(`get ${resource.plural}`)) throw error(403, 'Forbidden');
@@ -48,7 +54,7 @@ const run = (fake: Fake) => setUp(fake as unknown as KubeClient, 'hub-1', {});
 describe('setUp', () => {
   it('makes what is missing, once', async () => {
     const fake = new Fake();
-    expect(await run(fake)).toEqual({});
+    expect(await run(fake)).toEqual({ version: 'v1.36.0' });
     expect(fake.created).toEqual([
       'namespaces/aidc-system',
       'configmaps/aidc-hub-claim',
@@ -57,13 +63,15 @@ describe('setUp', () => {
     expect(fake.objects.get('configmaps/aidc-hub-claim')?.data).toEqual({ hubId: 'hub-1' });
     expect(fake.objects.get('priorityclasses/aidc-workload')).toMatchObject({ value: 0, preemptionPolicy: 'Never' });
     fake.created.length = 0;
-    expect(await run(fake)).toEqual({});
+    expect(await run(fake)).toEqual({ version: 'v1.36.0' });
     expect(fake.created).toEqual([]);
   });
 
   it('needs no right to create what is there', async () => {
     const fake = new Fake().claim('hub-1').priorityClass();
-    expect(await run(fake.without('create namespaces', 'create configmaps', 'create priorityclasses'))).toEqual({});
+    expect(await run(fake.without('create namespaces', 'create configmaps', 'create priorityclasses'))).toEqual({
+      version: 'v1.36.0',
+    });
   });
 
   it('leaves a cluster of another hub alone', async () => {
@@ -100,6 +108,20 @@ describe('setUp', () => {
     const result = await run(new Fake().claim('hub-1').without('get priorityclasses'));
     expect(result.problem).toBeUndefined();
     expect(result.note).toContain('PriorityClass aidc-workload cannot be read');
+  });
+
+  it('does not touch a cluster that is too old', async () => {
+    const fake = new Fake();
+    fake.minor = '30';
+    expect(await run(fake)).toMatchObject({
+      version: 'v1.30.0',
+      problem: { reason: 'KubernetesTooOld', message: expect.stringContaining('v1.30.0; 1.31 or newer is needed') },
+    });
+    expect(fake.created).toEqual([]);
+  });
+
+  it('does without a version that may not be read', async () => {
+    expect(await run(new Fake().without('get version'))).toEqual({});
   });
 
   it('rejects when there is no answer', async () => {

@@ -1,7 +1,9 @@
 import { CLAIM_NAME, LABEL, MANAGED_BY, MEMBER_PRIORITY_CLASS, MEMBER_SYSTEM_NAMESPACE } from '../api/index.ts';
 import type { CallOptions, KubeClient } from '../kube/client.ts';
+import type { ServerVersion } from '../kube/client-types.ts';
 import { isAlreadyExists, isForbidden, isNotFound } from '../kube/errors.ts';
 import { CONFIG_MAPS, type KubeObject, NAMESPACES, PRIORITY_CLASSES, type Resource } from '../kube/resource.ts';
+import { isTooOld, OLDEST_MINOR } from '../kube/version.ts';
 import { errorMessage } from '../runtime/errors.ts';
 import { MEMBER_REASON, type Problem } from './reasons.ts';
 
@@ -10,6 +12,8 @@ interface Claim extends KubeObject {
 }
 
 export interface SetupResult {
+  /** As the API server says it, for example v1.36.3; absent where it may not be read. */
+  readonly version?: string;
   /** Nothing may be placed there because of it. */
   readonly problem?: Problem;
   /** Short of a problem, said in Ready's message. */
@@ -19,15 +23,31 @@ export interface SetupResult {
 const managed = { labels: { [LABEL.managedBy]: MANAGED_BY } };
 
 /**
- * Makes sure that this hub, and no other, manages the member, and that what its pods need is there: the claim, its
+ * Makes sure that the member is new enough, that this hub, and no other, manages the member, and that what its pods need is there: the claim, its
  * namespace and the PriorityClass. Each is created once and never changed. Rejects only where the API server did not
  * answer; a refusal is a result.
  */
 export async function setUp(client: KubeClient, hubId: string, options: CallOptions): Promise<SetupResult> {
+  const server = await versionOf(client, options);
+  const version = server === undefined ? {} : { version: server.gitVersion };
+  if (server !== undefined && isTooOld(server)) return { ...version, problem: tooOld(server) };
   const claim = await claimMember(client, hubId, options);
-  if (claim.problem !== undefined) return claim;
-  return priorityClass(client, options);
+  return { ...version, ...(claim.problem !== undefined ? claim : await priorityClass(client, options)) };
 }
+
+async function versionOf(client: KubeClient, options: CallOptions): Promise<ServerVersion | undefined> {
+  try {
+    return await client.serverVersion(options);
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    return undefined;
+  }
+}
+
+const tooOld = ({ gitVersion }: ServerVersion): Problem => ({
+  reason: MEMBER_REASON.KubernetesTooOld,
+  message: `The cluster runs Kubernetes ${gitVersion}; 1.${OLDEST_MINOR} or newer is needed. Upgrade it; what runs there goes on.`,
+});
 
 async function claimMember(client: KubeClient, hubId: string, options: CallOptions): Promise<SetupResult> {
   const where = { namespace: MEMBER_SYSTEM_NAMESPACE, name: CLAIM_NAME, ...options };

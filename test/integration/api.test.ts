@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { rootSchema } from '../../deploy/tools/crd.ts';
+import { rootSchema } from '../../src/api/crd.ts';
 import { API_VERSION, KINDS, type KindDefinition } from '../../src/api/index.ts';
 import { resourceOf } from '../../src/hub/stores.ts';
 import type { KubeClient } from '../../src/kube/client.ts';

@@ -144,6 +144,23 @@ describe('the chart, rendered', () => {
 });
 
 describe('the chart on a real API server', () => {
+  it.each(['serviceMonitor.enabled', 'prometheusRule.enabled'])(
+    'says what %s needs, and installs nothing',
+    async (value) => {
+      const install = `helm install aidc-operator charts/aidc-operator ${INSTALL}hub --create-namespace`;
+      await expect(shell.sh(`${install} --set ${value}=true`, centre.region('guian'))).rejects.toThrow(
+        `${value} is true, but this cluster has no kinds of monitoring.coreos.com/v1: install the Prometheus operator first`,
+      );
+      expect(await shell.sh('helm list -A -a -q', centre.region('guian'))).toBe('');
+    },
+  );
+
+  it('refuses a Kubernetes that is too old', async () => {
+    await expect(
+      shell.sh(`helm template aidc-operator charts/aidc-operator --kube-version 1.30.4 ${INSTALL}hub`),
+    ).rejects.toThrow('chart requires kubeVersion: >=1.31.0-0');
+  });
+
   it.each([
     ['hub', 'its defaults', ''],
     ['member', 'every option', EVERYTHING],

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { GROUP, KINDS, VERSION } from '../../src/api/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
+import { OLDEST_MINOR } from '../../src/kube/version.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const read = (path: string): Promise<string> => readFile(join(root, path), 'utf8');
@@ -53,6 +54,21 @@ describe('the chart', () => {
     const { version } = JSON.parse(await read('package.json')) as { version: string };
     expect(about).toMatchObject({ version, appVersion: version });
     expect(await read('CHANGELOG.md')).toMatch(new RegExp(`^## ${version.replaceAll('.', '\\.')} - `, 'm'));
+  });
+
+  it('needs the Kubernetes that the operator needs', async () => {
+    expect(about.kubeVersion).toBe(`>=1.${OLDEST_MINOR}.0-0`);
+    for (const page of ['docs/install.md', 'docs/versioning.md', 'docs/operations.md']) {
+      expect(await read(page)).toContain(`1.${OLDEST_MINOR}`);
+    }
+  });
+
+  it('may read exactly the CRDs there are', async () => {
+    const [, names = ''] =
+      /customresourcedefinitions\]\n +resourceNames:\n((?: +- .*\n)*)/.exec(
+        await read(`${CHART}/templates/hub-rbac.yaml`),
+      ) ?? [];
+    expect((parse(names) as string[]).sort()).toEqual(KINDS.map(({ plural }) => `${plural}.${GROUP}`).sort());
   });
 
   it('announces every kind', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fieldsOf, rootSchema, rulesOf, type SchemaNode } from '../../deploy/tools/crd.ts';
 import { generated } from '../../deploy/tools/gen.ts';
+import { fieldsOf, rootSchema, rulesOf, type SchemaNode } from '../../src/api/crd.ts';
 import { CONDITION, KINDS, type KindDefinition } from '../../src/api/index.ts';
 import { CEL_EXAMPLES } from '../support/cel-examples.ts';
 import { MINIMAL, REFUSED_SHAPES, specOf, WITH_OPTIONAL_BLOCKS } from './api-examples.ts';

@@ -63,3 +63,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   name: {{ index . 1 }}
   namespace: {{ (index . 0).Release.Namespace }}
 {{- end }}
+
+{{/*
+Says which value asks for kinds that the cluster does not have: (list root "the value"). Without a cluster, as in `helm
+template`, nobody knows, and nothing is refused.
+*/}}
+{{- define "aidc.needsMonitoring" -}}
+{{- $root := index . 0 }}
+{{- if not ($root.Capabilities.APIVersions.Has "monitoring.coreos.com/v1") }}
+{{- if lookup "v1" "Namespace" "" "kube-system" }}
+{{- fail (printf "%s is true, but this cluster has no kinds of monitoring.coreos.com/v1: install the Prometheus operator first, or set %s to false" (index . 1) (index . 1)) }}
+{{- end }}
+{{- end }}
+{{- end }}

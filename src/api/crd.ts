@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { GROUP, type KindDefinition, type ValidationRule, VERSION } from '../../src/api/index.ts';
+import { GROUP, VERSION } from './group.ts';
+import type { KindDefinition, ValidationRule } from './kind.ts';
 
 /** A node of an OpenAPI v3 schema, as JSON. */
 export interface SchemaNode {
