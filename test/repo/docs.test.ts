@@ -22,6 +22,7 @@ const read = (path: string): Promise<string> => readFile(join(root, path), 'utf8
 const isGenerated = (path: string): boolean => path.startsWith('docs/reference/') || path === 'docs/metrics.md';
 const documents = [
   'README.md',
+  'README.zh-CN.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
   'SECURITY.md',
