@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { exampleOf, inFlow } from './examples.ts';
 import { GROUP, VERSION } from './group.ts';
 import type { KindDefinition, ValidationRule } from './kind.ts';
 
@@ -115,10 +116,29 @@ export function rootSchema(kind: KindDefinition): SchemaNode {
       kind: { type: 'string', description: `${kind.kind}.` },
       // The API server allows no more about it than this.
       metadata: { type: 'object' },
-      spec: structural(kind.spec),
-      status: structural(kind.status),
+      spec: withExamples(structural(kind.spec), 'spec'),
+      status: withExamples(structural(kind.status), 'status'),
     },
   };
+}
+
+/** Blocks are explained by their fields. */
+const isBlock = (node: SchemaNode): boolean => (node.items ?? node).properties !== undefined;
+
+/** The same with an example at the end of each description, where the description gives none in words. */
+function withExamples(node: SchemaNode, path: string): SchemaNode {
+  const out = { ...node };
+  const example = isBlock(node) ? undefined : exampleOf(path, node);
+  if (example !== undefined && !/for example/i.test(node.description ?? '')) {
+    out.description = `${node.description ?? ''} Example: ${inFlow(example)}.`;
+  }
+  if (node.properties !== undefined) {
+    out.properties = Object.fromEntries(
+      Object.entries(node.properties).map(([name, child]) => [name, withExamples(child, `${path}.${name}`)]),
+    );
+  }
+  if (node.items?.properties !== undefined) out.items = withExamples(node.items, `${path}[]`);
+  return out;
 }
 
 export interface Field {

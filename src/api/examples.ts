@@ -1,0 +1,215 @@
+/**
+ * An example for each field that is no block of others, for `kubectl explain` and the API reference. Fields of one name
+ * mean one thing, so an example stands under the name; where a field needs another, under a longer end of its path. Times,
+ * booleans and enums need none: theirs follow from the schema.
+ */
+export const EXAMPLES: Readonly<Record<string, unknown>> = {
+  accelerator: 'H100',
+  active: 64,
+  activeDeadlineSeconds: 604_800,
+  admitted: 12,
+  agingSeconds: 86_400,
+  allocatable: 576,
+  allowed: ['guian', 'zhongwei'],
+  application: 1,
+  args: ['--steps=1000'],
+  assignment: 'gpu-[0001-0064]:8',
+  attempt: 2,
+  best: 'guian',
+  boardWatts: 700,
+  bootId: '5f0d3a52-6c3e-4b0e-9d1c-0a2b3c4d5e6f',
+  borrowedMilliGpus: 16_000,
+  borrowingLimit: 64,
+  carbonGrams: 1530,
+  carbonGramsPerHour: 220_293,
+  clockSkewSeconds: 2,
+  cluster: 'guian',
+  clusterUID: '0b6f7c1e-52b4-4b8e-8f53-3f5b1c2d4e6a',
+  co2: '1.530 kg',
+  command: ['torchrun', 'train.py'],
+  'display.cost': '29.32 CNY',
+  costMicros: 29_320_000,
+  costMicrosPerHour: 4_221_410_000,
+  count: 3,
+  countPerNode: 8,
+  cpuMilliPerNode: 96_000,
+  currency: 'CNY',
+  denied: ['shanghai-lingang'],
+  endReason: 'NodeLost',
+  epoch: 4,
+  facilityJoules: 13_633_000,
+  failed: 1,
+  free: 1,
+  'inventory[].free': 64,
+  generation: 3,
+  gpuHourMicros: 8_000_000,
+  gpuSeconds: 12_800,
+  gpus: 512,
+  'display.gpus': '512/512',
+  gpusPerNode: 8,
+  graceSeconds: 300,
+  gramsPerKWh: 404,
+  hours: [22, 23, 0, 1, 2, 3, 4, 5],
+  image: 'registry.example.com/train:1',
+  infra: 1,
+  initialSeconds: 10,
+  jurisdiction: 'CN-GZ',
+  jurisdictions: ['CN-GZ'],
+  kWh: '~3.787',
+  'victims[].key': '8a6d1f0c-9b2e-4c3d-a1f4-5e6b7c8d9e0f/2',
+  'kubeconfigSecretRef.key': 'kubeconfig',
+  kind: 'ModelTraining',
+  largestFreeGang: 8,
+  latencyMs: 3,
+  lendingLimit: 128,
+  limits: { cpu: '96', memory: '1200Gi' },
+  lostMilliGpuHours: 2500,
+  matchLabels: { 'aidc.dev/zone': 'west' },
+  maxCarbonGrams: 500_000,
+  maxCostMicros: 1_000_000_000,
+  maxErrorRestarts: 3,
+  maxLatencyMs: 20,
+  maxPriority: 100,
+  maxRestarts: 100,
+  maxRunning: 50,
+  maxSeconds: 600,
+  maxWattHours: 2_000_000,
+  memoryMiPerNode: 1_228_800,
+  message: 'needs 8 x H100, 0 of 8 free in queue small (nominal 8, used 8).',
+  milliGpus: 512_000,
+  minRuntimeSeconds: 600,
+  months: [7, 8, 9],
+  ms: 28,
+  name: 'chat-100b',
+  'env[].name': 'NCCL_DEBUG',
+  'datasets[].name': 'gf-imagery',
+  namespace: 'foundation-models',
+  node: 'gpu-0001',
+  nodeCount: 64,
+  nodeOverheadWatts: 1500,
+  nodeSelector: { 'nvidia.com/gpu.product': 'NVIDIA-H100-80GB-HBM3' },
+  nodes: ['gpu-0001', 'gpu-0002'],
+  'offers[].nodes': 64,
+  'inventory[].nodes': 72,
+  'display.nodes': '64/64',
+  nodesPerReplica: 2,
+  nominal: 640,
+  numNodes: 64,
+  numProcPerNode: 8,
+  observedGeneration: 3,
+  parent: 'centre',
+  pending: 3,
+  permille: 143,
+  podTemplate: { metadata: { labels: { team: 'chat' } } },
+  position: 1,
+  preRunningDeadlineSeconds: 3600,
+  preemption: 1,
+  'regions.preferred': ['guian'],
+  'topology.preferred': 'Rack',
+  price: '0.230 CNY/kWh',
+  pricePerKWhMicros: 380_000,
+  priority: 500,
+  priorityClassName: 'hero-run',
+  pue: '1.20',
+  puePermille: 1250,
+  queue: 'science',
+  queuedSeconds: 40,
+  quotaDrainSeconds: 3600,
+  rank: 1,
+  'display.ready': '2/2',
+  'jobsStatus[].ready': 64,
+  readyReplicas: 2,
+  reason: 'QuotaExceeded',
+  'decision.reason': 'guian: the only place that fits now (4221.41 CNY/h, 545.28 kW, 220.29 kg CO2/h).',
+  region: 'guian',
+  regionLostSeconds: 900,
+  relocateAfterSeconds: 900,
+  replica: 0,
+  replicas: 2,
+  requests: { cpu: '96', memory: '1200Gi' },
+  required: 'Rack',
+  reserveAfterSeconds: 3600,
+  reserved: 512,
+  resourceName: 'nvidia.com/gpu',
+  revision: '5d8f7c6b9a',
+  rollingReplica: 1,
+  runningSeconds: 21,
+  runtimeSeconds: 2_592_000,
+  scorePermille: 1000,
+  selector: 'aidc.dev/workload=chat',
+  shapeHash: '7c9e6679f3b1',
+  sharePercent: 60,
+  size: 8,
+  start: '2026-11-25 22:00',
+  startingSeconds: 4,
+  succeeded: 64,
+  suspendedSeconds: 300,
+  template: { spec: { containers: [{ name: 'main', image: 'registry.example.com/vllm:1' }] } },
+  tenant: 'foundation-models',
+  timezone: 'Asia/Shanghai',
+  total: 576,
+  ttlSeconds: 600,
+  ttlSecondsAfterFinished: 86_400,
+  type: 'H100',
+  'conditions[].type': 'Admitted',
+  updatedReplicas: 2,
+  uri: 's3://models/chat-100b',
+  'checkpoint.uri': 's3://checkpoints-{region}/chat-100b',
+  'locations[].uri': 's3://rs-guian/gf-imagery',
+  url: 'http://chat.foundation-models.svc:8000',
+  usableRegions: ['guian'],
+  usedBy: 2,
+  usedByOthers: 16,
+  usedMilliGpus: 528_000,
+  value: 'INFO',
+  valueFrom: { secretKeyRef: { name: 'token', key: 'value' } },
+  version: 'v1.36.3',
+  victims: ['science/forecast-10d'],
+  waitSeconds: 0,
+  wattHours: 392_602_000,
+  watts: 545_280,
+  weight: 2,
+  'weights.carbon': 20,
+  'weights.cost': 50,
+  'weights.energy': 10,
+  'weights.fragmentation': 10,
+  'weights.latency': 30,
+  'weights.wait': 10,
+  worker: { spec: { containers: [{ name: 'main', image: 'registry.example.com/vllm:1' }] } },
+};
+
+/** The part of a schema that an example depends on. */
+export interface Exemplary {
+  readonly type?: string;
+  readonly format?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly default?: unknown;
+}
+
+/** The key of EXAMPLES that speaks for a field: the longest end of its path, such as `spec.accelerators[].type`. */
+export function exampleKey(path: string): string | undefined {
+  const steps = path.split('.');
+  for (let from = 0; from < steps.length; from += 1) {
+    const end = steps.slice(from).join('.');
+    if (Object.hasOwn(EXAMPLES, end)) return end;
+  }
+  return undefined;
+}
+
+/** A value that the field may have; undefined: none is known. */
+export function exampleOf(path: string, node: Exemplary): unknown {
+  const key = exampleKey(path);
+  if (key !== undefined && node.enum === undefined) return EXAMPLES[key];
+  if (node.enum !== undefined) return node.enum.find((value) => value !== node.default) ?? node.enum[0];
+  if (node.type === 'boolean') return node.default !== true;
+  return node.format === 'date-time' ? '2026-11-25T22:00:00Z' : undefined;
+}
+
+/** On one line, as YAML. */
+export function inFlow(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(inFlow).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  return `{${Object.entries(value)
+    .map(([key, part]) => `${key}: ${inFlow(part)}`)
+    .join(', ')}}`;
+}
