@@ -28,6 +28,11 @@ const EVERYTHING = [
   ],
   ...['imagePullSecrets[0].name=pull', 'nodeSelector.disk=ssd', 'podLabels.team=centre', 'podAnnotations.note=here'],
   'tolerations[0].operator=Exists',
+  ...['commonLabels.centre=west', 'extraEnv[0].name=NODE_EXTRA_CA_CERTS', 'extraEnv[0].value=/certs/ca.crt'],
+  ...['extraVolumes[0].name=certs', 'extraVolumes[0].configMap.name=certs'],
+  ...['extraVolumeMounts[0].name=certs', 'extraVolumeMounts[0].mountPath=/certs'],
+  ...['serviceMonitor.honorLabels=true', 'serviceMonitor.relabelings[0].targetLabel=centre'],
+  'serviceMonitor.metricRelabelings[0].action=labeldrop',
   `image.digest=sha256:${'0'.repeat(64)}`,
   'networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.name=monitoring',
   'affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight=1',
@@ -61,7 +66,7 @@ spec:
                 selector: {type: object, properties: {matchLabels: {type: object, additionalProperties: {type: string}}}}
                 endpoints:
                   type: array
-                  items: {type: object, properties: {port: {type: string}, path: {type: string}, interval: {type: string}}}
+                  items: {type: object, properties: {port: {type: string}, path: {type: string}, interval: {type: string}, honorLabels: {type: boolean}, relabelings: {type: array, items: {type: object, properties: {targetLabel: {type: string}, action: {type: string}}}}, metricRelabelings: {type: array, items: {type: object, properties: {action: {type: string}}}}}}
 `;
 
 const kindsOf = (objects: readonly Manifest[]): string[] => [...new Set(objects.map(({ kind }) => kind ?? ''))].sort();
@@ -107,6 +112,17 @@ describe('the chart, rendered', () => {
     );
   });
 
+  it('puts common labels on every object, and what is extra into the operator’s pod', async () => {
+    const objects = await shell.render(`${INSTALL}all`, EVERYTHING, '--set dashboards.enabled=true');
+    expect(objects.filter(({ metadata }) => metadata.labels?.centre !== 'west')).toEqual([]);
+    const { spec } = deployedPod(objects);
+    expect(spec).toMatchObject({
+      volumes: [{ name: 'certs' }],
+      containers: [{ volumeMounts: [{ mountPath: '/certs' }] }],
+    });
+    expect(spec.containers[0]?.env).toContainEqual({ name: 'NODE_EXTRA_CA_CERTS', value: '/certs/ca.crt' });
+  });
+
   it('has the rules and dashboards as they are in deploy, when asked for', async () => {
     expect(kindsOf(await shell.render(`${INSTALL}hub`))).not.toContain('PrometheusRule');
     const asked = await shell.render(
@@ -133,6 +149,7 @@ describe('the chart, rendered', () => {
     ['networkPolicy.enable=true', 'enable'],
     ['serviceMonitor.interval=soon', 'interval'],
     ['resources.request.cpu=1', 'request'],
+    ['commonLabels.app\\\\.kubernetes\\\\.io/name=x', 'commonLabels'],
     ['member.createNamespaces=maybe', 'createNamespaces'],
   ])('refuses --set %s and names it', async (value, name) => {
     await expect(shell.render(`${INSTALL}hub --set ${value}`)).rejects.toThrow(name);

@@ -40,7 +40,10 @@ app.kubernetes.io/component: operator
 {{- end }}
 
 {{- define "aidc.labels" -}}
-app.kubernetes.io/name: {{ include "aidc.name" . }}
+{{- with .Values.commonLabels }}
+{{- toYaml . }}
+{{ end }}
+{{- ""}}app.kubernetes.io/name: {{ include "aidc.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
