@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { computeQuoteStatus } from '../api/index.ts';
 import { runCycle } from '../core/cycle.ts';
 import type { Snapshot } from '../core/model.ts';
-import { cluster, flat, manyNodes, NOON, queue, snapshot, workload } from '../core/testing/build.ts';
+import { cluster, flat, H100, manyNodes, NOON, queue, snapshot, workload } from '../core/testing/build.ts';
 import { answer, answeredStatus, expiresAt, isAnswered, type QuoteContext } from './answer.ts';
 import { metSentence, unmetSentence } from './sentence.ts';
 import { aDataset, aQuote } from './testing.ts';
@@ -39,6 +39,17 @@ describe('the answer to a quote', () => {
       'can be met now in 2 of 3 regions; best guian: 16 H100 on 2 nodes, 653.63 CNY, 34.08 kWh, 17.04 kg CO2 for 2 h',
     );
     expect(given.shortfalls).toEqual([{ cluster: 'busy', reason: 'InsufficientGPU', message: '0 of 2 pods fit now' }]);
+  });
+
+  it('reckons with the throughput for its class of models, and says for how long that is', () => {
+    const quick = { ...H100, throughputPermille: { LLM: 4000 } };
+    const given = ask(
+      { modelClass: 'LLM' },
+      { snapshot: snapshot({ clusters: [cluster('guian', { accelerators: [quick] })] }) },
+    );
+    expect(given.offers[0]).toMatchObject({ runtimeSeconds: 1800, wattHours: 8520, costMicros: 163_408_000 });
+    expect(given.message).toMatch(/8\.520 kWh, 4\.260 kg CO2 for 30 min$/);
+    expect(computeQuoteStatus.safeParse(answeredStatus(aQuote(), given, NOON)).success).toBe(true);
   });
 
   it('says what is short by how much, with the very sentence a training would wait with', () => {

@@ -168,6 +168,12 @@ describe('what a serving asks for', () => {
     expect(request).toMatchObject({ pods: 2, cpuMilli: 16_000 });
   });
 
+  it('is scheduled by the class of its model', () => {
+    const model = { uri: 's3://m', class: 'LLM' };
+    expect(evaluate(aServing({ spec: { model } }), context).workloadOf?.(0).modelClass).toBe('LLM');
+    expect(evaluate(aServing(), context).workloadOf?.(0).modelClass).toBe('Other');
+  });
+
   it('refuses workers that ask for other nodes than the leader', () => {
     const worker = { spec: { nodeSelector: { a: 'b' }, containers: [{ name: 'main', image: 'w' }] } };
     const { problems, workloadOf } = evaluate(aServing({ spec: { nodesPerReplica: 2, worker } }), context);

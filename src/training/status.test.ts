@@ -135,6 +135,15 @@ describe('deriveStatus', () => {
     expect(condition(gone.status, 'Placed')?.status).toBe('False');
   });
 
+  it('is scheduled by the class of its model', () => {
+    const of = (name: 'LLM' | 'Weather') =>
+      evaluate(aTraining({ spec: { model: { name: 'm', class: name } } }), context);
+    expect([of('LLM').workload?.modelClass, of('Weather').workload?.modelClass]).toEqual(['LLM', 'Weather']);
+    // Speeds differ, so the choice of one is no answer for the other; what is asked of nodes is the same.
+    expect(of('LLM').workload?.classKey).not.toBe(of('Weather').workload?.classKey);
+    expect(of('LLM').shapeHash).toBe(of('Weather').shapeHash);
+  });
+
   it('remembers the nodes of an attempt until the next one is admitted, and of the last one no longer', () => {
     const lost = { reason: 'NodeLost' as const, message: 'node gpu-2 not ready', avoid: [] };
     const gone = step(step(running(), { placed: true, end: lost }), { placed: true, gone: true });

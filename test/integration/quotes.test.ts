@@ -45,7 +45,12 @@ beforeAll(async () => {
   hub = await setUpCentre(centre.environment, {
     lingang: regionSpec('lingang', {
       location: { zone: 'East', jurisdiction: 'CN-SH' },
-      accelerators: [{ type: 'H100', resourceName: 'nvidia.com/gpu', boardWatts: 700, gpuHourMicros: 16_000_000 }],
+      accelerators: [
+        {
+          ...{ type: 'H100', resourceName: 'nvidia.com/gpu', boardWatts: 700, gpuHourMicros: 16_000_000 },
+          throughputPermille: { LLM: 2000 },
+        },
+      ],
     }),
   });
   await applyAll(hub, [
@@ -139,12 +144,17 @@ describe('a ComputeQuote on real clusters', () => {
         namesOf(hub, [TRAININGS, DATASETS, PODS, JOBS, CONFIG_MAPS, NAMESPACES]),
       ]);
     const before = await made();
-    await applyAll(hub, [quote('day')]);
+    await applyAll(hub, [quote('day'), quote('llm', { modelClass: 'LLM' })]);
     const { status, spec } = await answered('day');
     expect(status?.offers?.map(({ rank, region }) => [rank, region])).toEqual([
       [1, 'guian'],
       [2, 'lingang'],
     ]);
+    // Where it is declared that such models run twice as fast, the same run takes half as long.
+    const inLingang = (one: Quote) => one.status?.offers?.find(({ region }) => region === 'lingang');
+    const [plain, llm] = [inLingang({ status, spec } as Quote), inLingang(await answered('llm'))];
+    expect([plain?.runtimeSeconds, llm?.runtimeSeconds]).toEqual([86_400, 43_200]);
+    expect(llm?.wattHours).toBeCloseTo((plain?.wattHours ?? 0) / 2, -1);
     const guian = (await hub.get<RegionalCluster & KubeObject>(REGIONAL_CLUSTERS, { name: 'guian' })).spec;
     const kilowatts = ((16 * 700 + 2 * guian.power.nodeOverheadWatts) * guian.puePermille) / 1_000_000;
     const kWh = (kilowatts * spec.runtimeSeconds) / 3600;

@@ -16,6 +16,12 @@ export type Learned = ReadonlyMap<string, ValueTable>;
 
 const NOTHING: Learned = new Map();
 
+/** Rounded up to a quarter of a core, from 16 cores on to whole ones: odd requests are few classes, not many. */
+function inSteps(cpuMilli: number): number {
+  const step = cpuMilli < 16_000 ? 250 : 1000;
+  return Math.ceil(cpuMilli / step) * step;
+}
+
 /**
  * What workloads ask for, over all clusters. A unit of a type, be it a board or a part of one, is a whole GPU to the
  * scoring: which board a part is cut from is the member's choice. A gang is one arrival, however many pods it has.
@@ -25,7 +31,8 @@ export class DemandByType {
   readonly #types = new Map<string, number>();
   #learned = NOTHING;
 
-  observe({ cpuMilli, accelerators }: PodAsk): void {
+  observe({ cpuMilli: asked, accelerators }: PodAsk): void {
+    const cpuMilli = inSteps(asked);
     if (accelerators.length === 0) {
       this.#learner.observe({ cpuMilli, gpus: 0, gpuMilli: 0 });
       return;

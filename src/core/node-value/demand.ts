@@ -8,8 +8,6 @@ export interface ClassShare {
 
 /** So many arrivals count whole; then all so far count half, so that demand may change and memory is bounded. */
 const WINDOW = 20_000;
-/** The most frequent ones that are told of: what is rarer than the rarest of these is no demand to wait for. */
-const MOST_CLASSES = 400;
 
 interface Counted {
   readonly pod: PodClass;
@@ -38,12 +36,9 @@ export class DemandMix {
 
   /** In an order that does not depend on that of the arrivals, so that equal counts give equal sums. */
   shares(): ClassShare[] {
-    const byKey = [...this.#counts.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, counted]) => counted);
-    const least = byKey.map(({ count }) => count).sort((a, b) => b - a)[MOST_CLASSES - 1] ?? 0;
-    return byKey
-      .filter(({ count }) => count >= least)
-      .slice(0, 2 * MOST_CLASSES)
-      .map(({ pod, count }) => ({ pod, share: count / this.#counted }));
+    return [...this.#counts.entries()]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, { pod, count }]) => ({ pod, share: count / this.#counted }));
   }
 
   #halve(): void {

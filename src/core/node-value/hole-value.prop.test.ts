@@ -77,7 +77,8 @@ describe('the value of a hole', () => {
         const few = holeValues(items, worth, draws);
         const more = holeValues(items, worth, draws + 1);
         few.forEach((value, hole) => {
-          expect(more[hole]).toBeGreaterThanOrEqual(value - 1e-9);
+          // Chances below 1e-12 are left out, of up to 1,000 milli at each of up to 100 fillings.
+          expect(more[hole]).toBeGreaterThanOrEqual(value - 1e-7);
         });
       }),
       { numRuns: 30 },
