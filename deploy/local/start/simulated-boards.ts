@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PodDevices } from '../../../src/agent/pod-resources.ts';
@@ -59,7 +60,8 @@ export class SimulatedBoards {
   }
 
   #uuid(board: number): string {
-    return `GPU-${this.#node}-${board}`;
+    const hex = createHash('sha256').update(`${this.#node}/${board}`).digest('hex');
+    return `GPU-${[8, 12, 16, 20, 32].map((end, at, ends) => hex.slice(ends[at - 1] ?? 0, end)).join('-')}`;
   }
 
   #write(): void {
