@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type LocalEnvironment, loadCentre, startEnvironment } from './environment.ts';
+import { startAgents } from './start/agents.ts';
 import { Centre } from './start/centre.ts';
 import { logTail, type OperatorProcess, startOperatorProcess, untilReady } from './start/operator-process.ts';
 import { type Row, table } from './start/progress.ts';
@@ -15,10 +16,11 @@ import { programOnPath, startPrometheus } from './start/prometheus.ts';
 import type { Sample } from './start/samples.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-const USAGE = `usage: npm start [-- --once] [--timeout SECONDS]
+const USAGE = `usage: npm start [-- --once] [--timeout SECONDS] [--agents NODES]
 
   --once             exit when every sample has come to its expected end: 0, or 1 naming those that have not
   --timeout SECONDS  with --once, give up after so long (default 240)
+  --agents NODES     simulated GPU nodes of each region whose energy an agent measures (default 4; 0: none)
 `;
 
 class UserError extends Error {}
@@ -39,7 +41,7 @@ function end(): Promise<void> {
 }
 
 async function main(): Promise<number> {
-  const { once, timeoutSeconds } = options();
+  const { once, timeoutSeconds, agents } = options();
   build();
   say('starting the hub and three regions (the first time their programs are fetched or built: some minutes)');
   const environment = await startEnvironment({ regions: await loadCentre(), onProgress: say });
@@ -47,11 +49,12 @@ async function main(): Promise<number> {
   const centre = new Centre(environment, join(root, 'deploy', 'samples'));
   undo.push(() => centre.client.close());
   await centre.prepare();
+  if (agents > 0) await startAgents(environment, agents);
   const operator = await startOperatorProcess({
     program: join(root, 'dist', 'main.js'),
     kubeconfigPath: environment.hub.kubeconfigPath,
     dir: environment.dir,
-    env: { AIDC_CREATE_NAMESPACES: 'true' },
+    env: { AIDC_CREATE_NAMESPACES: 'true', AIDC_LEDGER_SECONDS: '5' },
   });
   undo.push(() => operator.stop());
   await untilReady(operator, 60_000);
@@ -65,10 +68,15 @@ async function main(): Promise<number> {
     : await watchForEver(centre, operator, samples);
 }
 
-function options(): { once: boolean; timeoutSeconds: number } {
+function options(): { once: boolean; timeoutSeconds: number; agents: number } {
   try {
     const { values } = parseArgs({
-      options: { once: { type: 'boolean' }, timeout: { type: 'string' }, help: { type: 'boolean' } },
+      options: {
+        once: { type: 'boolean' },
+        timeout: { type: 'string' },
+        agents: { type: 'string' },
+        help: { type: 'boolean' },
+      },
     });
     if (values.help === true) {
       process.stdout.write(USAGE);
@@ -76,7 +84,10 @@ function options(): { once: boolean; timeoutSeconds: number } {
     }
     const timeoutSeconds = Number(values.timeout ?? 240);
     if (!(timeoutSeconds > 0)) throw new Error(`--timeout must be a number of seconds, not ${values.timeout}`);
-    return { once: values.once === true, timeoutSeconds };
+    const agents = Number(values.agents ?? 4);
+    if (!Number.isInteger(agents) || agents < 0)
+      throw new Error(`--agents must be a number of nodes, not ${values.agents}`);
+    return { once: values.once === true, timeoutSeconds, agents };
   } catch (error) {
     throw new UserError(`${(error as Error).message}\n${USAGE}`);
   }

@@ -5,7 +5,7 @@ import type { ModelServing } from '../api/model-serving.ts';
 import type { ModelTraining } from '../api/model-training.ts';
 import type { RegionalCluster } from '../api/regional-cluster.ts';
 import { rates } from '../core/money.ts';
-import { energyFactsOf, estimate, holdingOf } from '../energy/index.ts';
+import { energyFactsOf, estimate, holdingOf, isEstimate } from '../energy/index.ts';
 import type { KubeObject } from '../kube/resource.ts';
 import { CLUSTERS, SERVINGS, TRAININGS } from './kinds.ts';
 import type { Session } from './session.ts';
@@ -109,7 +109,7 @@ function account(
     held: parts.map(({ held }) => held),
     live: rounded(parts.map(({ open }) => open).reduce(add, usage ?? NOTHING)),
     ...(currency === undefined ? {} : { currency }),
-    isEstimate: (usage?.source ?? 'Estimate') === 'Estimate' || parts.some(({ open }) => open !== NOTHING),
+    isEstimate: usage === undefined || isEstimate(usage) || parts.some(({ open }) => open !== NOTHING),
   };
 }
 

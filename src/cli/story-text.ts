@@ -1,6 +1,7 @@
 /** A story as text: what matters first, then the records. */
 import type { Decision, Filtered } from '../api/decision.ts';
 import type { AttemptRecord } from '../api/model-training.ts';
+import { isEstimate } from '../energy/index.ts';
 import type { QueuePlace, Story } from './story.ts';
 import { type Paint, styleOf, table } from './table.ts';
 import * as units from './units.ts';
@@ -49,7 +50,7 @@ function placeText({ region, cluster, accelerator, gpus, nodeCount, nodes }: Non
 }
 
 export function usageText(usage: NonNullable<Story['usage']>): string {
-  const estimate = units.isEstimate(usage);
+  const estimate = isEstimate(usage);
   const parts = [
     `${units.gpuHours(usage.gpuSeconds)} GPU-hours`,
     units.marked(`${units.kWh(usage.facilityJoules)} kWh`, estimate),

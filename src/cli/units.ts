@@ -1,5 +1,4 @@
 /** Numbers as people read them. */
-import type { Usage } from '../api/common.ts';
 
 /** `45s`, `12m`, `3h20m`, `5d4h`: two units at most. */
 export function duration(ms: number): string {
@@ -25,8 +24,6 @@ export const kilowatts = (watts: number): string => `${(watts / 1000).toFixed(2)
 
 /** Marks what was not measured. */
 export const marked = (text: string, isEstimate: boolean): string => (isEstimate ? `~${text}` : text);
-
-export const isEstimate = (usage: Pick<Usage, 'source'>): boolean => usage.source === 'Estimate';
 
 export const ESTIMATE_NOTE =
   '~ estimate: configured board power and node overhead, times PUE, times time held; not measured.';

@@ -150,8 +150,13 @@ function withMeasured(usage: Usage, reckoned: UsagePart, use: WorkloadUse | unde
   };
 }
 
+/** Whether it is one to people: more than a tenth of the energy was not measured. */
+export const isEstimate = (usage: Pick<Usage, 'source' | 'facilityJoules' | 'measured'>): boolean =>
+  usage.source === 'Estimate' ||
+  (usage.source === 'Integrated' && (usage.measured?.facilityJoules ?? 0) < 0.9 * usage.facilityJoules);
+
 /** Facility energy as people read it; `~` marks an estimate. */
 export const kWhText = (usage: Usage): string =>
-  `${usage.source === 'Estimate' ? '~' : ''}${(usage.facilityJoules / 3_600_000).toFixed(3)}`;
+  `${isEstimate(usage) ? '~' : ''}${(usage.facilityJoules / 3_600_000).toFixed(3)}`;
 export const costText = (usage: Usage): string => `${(usage.costMicros / 1_000_000).toFixed(2)} ${usage.currency}`;
 export const co2Text = (usage: Usage): string => `${(usage.carbonGrams / 1000).toFixed(3)} kg`;

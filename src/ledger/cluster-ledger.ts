@@ -170,6 +170,10 @@ export class ClusterLedger {
       this.#refuse(key, report);
       return;
     }
+    if (report.boards.length === 0) {
+      this.#refuse(key, `the agent of node ${report.node} sees no board; look at its log and its /readyz`);
+      return;
+    }
     const { nowMs, skewMs } = around;
     const shard = this.#shardOf(report.node) ?? this.#newPlace(around.region);
     const unseeded = new Set<string>();

@@ -58,7 +58,7 @@ export class Ledger implements EnergySource {
     this.#accounts = new Accounts({ ...options, logger: this.#logger });
     const { metrics } = options;
     const resets = metrics.counter(
-      'aidc_energy_counter_resets_total',
+      'aidc_energy_series_resets_total',
       'Times that the counters of a node’s agent began anew, as after the loss of its state.',
       ['cluster'],
     );

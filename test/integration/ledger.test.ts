@@ -42,6 +42,10 @@ describe('the ledger', () => {
   };
   const joules = (source: string): Promise<number | undefined> =>
     series('aidc_workload_energy_joules_total', { workload: 'run', scope: 'gpu', source });
+  const metered = async () => {
+    const region = await hub.get<Region>(REGIONAL_CLUSTERS, { name: 'guian' });
+    return region.status?.conditions?.find(({ type }) => type === 'Metered');
+  };
   const until = (what: string, check: (object: Training) => boolean) =>
     untilObject<Training>(hub, TRAININGS, KEY, what, check, PATIENCE);
   const untilBooked = (wanted: number) =>
@@ -68,14 +72,7 @@ describe('the ledger', () => {
   });
 
   it('says of a region that its nodes report', async () => {
-    await eventually(
-      'Metered',
-      async () => {
-        const region = await hub.get<Region>(REGIONAL_CLUSTERS, { name: 'guian' });
-        return region.status?.conditions?.some(({ type, status }) => type === 'Metered' && status === 'True') === true;
-      },
-      { timeoutMs: 120_000 },
-    );
+    await eventually('Metered', async () => (await metered())?.status === 'True', { timeoutMs: PATIENCE });
   });
 
   it('books what the nodes of a run measured, and says so in its status', async () => {
@@ -128,10 +125,19 @@ describe('the ledger', () => {
     await untilBooked(2357);
   });
 
-  it('refuses a report that is none, and books on when it is mended', async () => {
+  it('refuses a report that is none or without a board, and books on when it is mended', async () => {
     const name = `aidc-energy-${meters[0]?.node}`;
     await guian.mergePatch(CONFIG_MAPS, { namespace: 'aidc-system', name, body: { data: { totals: '{' } } });
     await eventually('refused', async () => ((await series('aidc_energy_refused_reports_total')) ?? 0) > 0, {
+      timeoutMs: PATIENCE,
+    });
+    const empty = JSON.stringify({ gpus: [], pods: [], use: [] });
+    await guian.mergePatch(CONFIG_MAPS, {
+      namespace: 'aidc-system',
+      name,
+      body: { data: { totals: empty, buckets: '[]' } },
+    });
+    await eventually('says so', async () => (await metered())?.message.includes('sees no board') === true, {
       timeoutMs: PATIENCE,
     });
     const { items } = await guian.list<Pod>(PODS, { namespace: 'team' });

@@ -131,7 +131,7 @@ describe('a hub and a region, as documented', () => {
     hub = client(centre.hub);
     guian = client(centre.region('guian'));
     await shell.documented('The hub', centre.hub);
-    operator = await startInstalled(centre.hub, { AIDC_NODE_LOST_SECONDS: '2' });
+    operator = await startInstalled(centre.hub, { AIDC_NODE_LOST_SECONDS: '2', AIDC_LEDGER_SECONDS: '1' });
     // What Helm prints after the installation is what the documentation says.
     const notes = await shell.documented('A region', centre.region('guian'));
     const [, command = ''] = (await block('sh', '# A region\n')).split(/(?=SERVER=)/);

@@ -7,6 +7,7 @@ import type {
   ModelTraining,
   Usage,
 } from '../../../src/api/index.ts';
+import { co2Text, costText, kWhText } from '../../../src/energy/index.ts';
 import type { KubeObject } from '../../../src/kube/resource.ts';
 import type { Expectation } from './samples.ts';
 
@@ -46,11 +47,10 @@ export function rowOf(object: KubeObject, expect: Expectation): Row {
 
 function used(usage: Usage | undefined): Pick<Row, 'kWh' | 'cost' | 'co2'> {
   if (usage === undefined) return { kWh: '-', cost: '-', co2: '-' };
-  const estimate = usage.source === 'Estimate' ? '~' : '';
   return {
-    kWh: `${estimate}${(usage.facilityJoules / 3_600_000).toFixed(3)}`,
-    cost: `${(usage.costMicros / 1_000_000).toFixed(2)} ${usage.currency}`,
-    co2: `${(usage.carbonGrams / 1000).toFixed(3)} kg`,
+    kWh: kWhText(usage),
+    cost: costText(usage),
+    co2: co2Text(usage),
   };
 }
 
