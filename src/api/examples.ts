@@ -4,6 +4,23 @@
  * booleans and enums need none: theirs follow from the schema.
  */
 export const EXAMPLES: Readonly<Record<string, unknown>> = {
+  resourcesPerUnit: { 'nvidia.com/gpumem': 20_480 },
+  perUnit: { 'nvidia.com/gpumem': 20_480, 'nvidia.com/gpucores': 25 },
+  speedPermille: 1000,
+  'throughputPermille.LLM': 1000,
+  'throughputPermille.Weather': 900,
+  'throughputPermille.TextToImage': 800,
+  'throughputPermille.BioPharma': 900,
+  'throughputPermille.RemoteSensing': 850,
+  'throughputPermille.Other': 1000,
+  gpuJoules: 9_800_000,
+  itJoules: 10_900_000,
+  carbonMarketGrams: 310,
+  coveragePermille: 998,
+  usefulJoules: 12_900_000,
+  startupJoules: 500_000,
+  lostJoules: 0,
+  greenPowerPermille: 800,
   accelerator: 'H100',
   active: 64,
   activeDeadlineSeconds: 604_800,
