@@ -152,6 +152,14 @@ export class HubGate {
   }
 }
 
+/** Made once a process: it takes some milliseconds each. */
+const ours = new Map<KindDefinition, SchemaNode>();
+function schemaOf(kind: KindDefinition): SchemaNode {
+  const known = ours.get(kind) ?? rootSchema(kind);
+  ours.set(kind, known);
+  return known;
+}
+
 const crdName = (kind: KindDefinition): string => `${kind.plural}.${GROUP}`;
 
 function judge(kind: KindDefinition, installed: InstalledCrd): Finding {
@@ -159,7 +167,7 @@ function judge(kind: KindDefinition, installed: InstalledCrd): Finding {
   const theirs = installed.spec.versions.find(({ name, served }) => name === VERSION && served)?.schema
     ?.openAPIV3Schema;
   if (theirs === undefined) return { crd, state: 'missing', message: `The CRD ${crd} does not serve ${VERSION}.` };
-  const { missing, unknown, changed } = compareSchemas(rootSchema(kind), theirs);
+  const { missing, unknown, changed } = compareSchemas(schemaOf(kind), theirs);
   if (missing.length > 0) {
     const message = `The CRD ${crd} is of an older release: the API server would drop ${listed(missing)}.`;
     return { crd, state: 'outdated', message };
