@@ -109,6 +109,11 @@ export const computeQueueSpec = z
           0,
           1_000_000,
         ).optional(),
+        maxPending: int(
+          'Most waiting workloads of the queue, with those below it, that are considered at once: the first by priority and age (a serving counts each replica). The others keep their age and move up by themselves. Default: no bound.',
+          1,
+          1_000_000,
+        ).optional(),
       })
       .prefault({})
       .meta({ description: 'Bounds in numbers of workloads. Default {}.' }),

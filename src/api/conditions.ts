@@ -38,6 +38,8 @@ export const PENDING_REASON = {
   QueueHeld: 'QueueHeld',
   /** limits.maxRunning of its queue, or of one above, is reached. */
   QueueFull: 'QueueFull',
+  /** limits.maxPending of its queue, or of one above: so many before it wait already. */
+  BeyondMaxPending: 'BeyondMaxPending',
   /** Its queue keeps the order strictly, and one before it waits. */
   BehindHead: 'BehindHead',
   /** It would fit, but nodes are kept for one that has waited longer. */

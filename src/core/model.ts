@@ -176,6 +176,8 @@ export interface QueueView {
   readonly reserveAfterMs?: number;
   /** Most workloads of the subtree that hold quota at once. Default: no bound. */
   readonly maxRunning?: number;
+  /** Most waiting workloads of the subtree that are considered at once. Default: no bound. */
+  readonly maxPending?: number;
   readonly quota: readonly QuotaRowView[];
   /** Namespaces that may use it; undefined: none. */
   readonly namespaceSelector?: { readonly matchLabels: Readonly<Record<string, string>> };

@@ -22,7 +22,11 @@ export function queueView(queue: ComputeQueue): QueueView {
     },
     reserveAfterMs: spec.reserveAfterSeconds * 1000,
     quotaDrainMs: spec.quotaDrainSeconds * 1000,
-    ...given({ minRuntimeMs: thousand(spec.minRuntimeSeconds), maxRunning: spec.limits.maxRunning }),
+    ...given({
+      minRuntimeMs: thousand(spec.minRuntimeSeconds),
+      maxRunning: spec.limits.maxRunning,
+      maxPending: spec.limits.maxPending,
+    }),
     quota: spec.quota.map(({ accelerator, region, nominal, borrowingLimit, lendingLimit }) => ({
       accelerator,
       region,

@@ -1,4 +1,5 @@
 import { type ComputeQueue, PENDING_REASON } from '../api/index.ts';
+import { backlog, isHopeless } from '../core/backlog.ts';
 import { Cycle } from '../core/cycle.ts';
 import type { Admit, Nominated, NotAdmitted, Reservation, Running, Snapshot, Workload } from '../core/model.ts';
 import { QuotaTree } from '../core/quota.ts';
@@ -81,6 +82,8 @@ export class Scheduler {
   /** Ends the wait for the next delay of a quota that was lowered. */
   #cancelDrain: (() => void) | undefined;
   #drainDue = true;
+  /** Some are not considered before others that wait leave. */
+  #isCrowded = false;
   readonly #listeners = new Set<() => void>();
   #dirty = true;
   #lookAtAllFrom = 0;
@@ -327,7 +330,8 @@ export class Scheduler {
     }
     const marks = this.#changed.marks();
     const always = [...this.#nominations.keys(), ...this.#reservations.map(({ workload }) => workload.key)];
-    const heads = this.#pending.awake(marks, always);
+    const beyond = this.#beyond(state.queues);
+    const heads = this.#pending.awake(marks, always).filter(({ key }) => !beyond.has(key));
     this.#costs = this.#estimates.costs(this.#pending.values(), state.queues, clock.now());
     const cycle = new Cycle(heads, { ...state, costs: this.#costs }, clock.now(), { limit: MAX_ADMITTED });
     while (!cycle.step(SLICE)) {
@@ -350,13 +354,29 @@ export class Scheduler {
     this.#pending.park(plan.pending, marks, isStrict);
     this.#answer(plan.pending);
     this.#answer(this.#pending.unanswered());
+    this.#answer([...beyond.values()].filter((one) => this.#answers.get(one.workload.key)?.reason !== one.reason));
     for (const listener of this.#listeners) listener();
+  }
+
+  /** Those that are not considered, because so many before them wait; who has moved up is told what its equals are. */
+  #beyond(queues: Snapshot['queues']): Map<string, NotAdmitted> {
+    const beyond = backlog([...this.#pending.values()], queues, {
+      isNominated: (key) => this.#nominations.has(key),
+      lastReason: (key) => this.#answers.get(key)?.reason,
+    });
+    this.#isCrowded = beyond.size > 0;
+    for (const [key, { reason }] of this.#answers) {
+      if (reason === PENDING_REASON.BeyondMaxPending && !beyond.has(key)) this.#pending.retell(key);
+    }
+    return beyond;
   }
 
   #answer(answers: readonly NotAdmitted[]): void {
     for (const answer of answers) {
       if (this.#pending.get(answer.workload.key) !== answer.workload) continue;
+      const before = this.#answers.get(answer.workload.key)?.reason;
       this.#answers.set(answer.workload.key, answer);
+      if (this.#isCrowded && isHopeless(answer.reason) && !isHopeless(before)) this.#touch();
       this.#metrics.attempt('unschedulable');
       this.#binders.get(answer.workload.kind)?.notAdmitted(answer);
     }
@@ -450,6 +470,7 @@ export class Scheduler {
 
   #setPending(key: string, workload: Workload | undefined): void {
     if (workload === undefined) {
+      if (this.#isCrowded && this.#pending.get(key) !== undefined) this.#touch();
       this.#pending.delete(key);
       this.#answers.delete(key);
       this.#forgetNomination(key);
