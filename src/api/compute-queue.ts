@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { conditions, int, signedInt, time } from './common.ts';
 import type { CustomResource, KindDefinition } from './kind.ts';
+import { queueBudgetStatuses, queueBudgets } from './queue-budget.ts';
 
 const keyPart = (what: string) =>
   z
@@ -117,6 +118,7 @@ export const computeQueueSpec = z
       })
       .prefault({})
       .meta({ description: 'Bounds in numbers of workloads. Default {}.' }),
+    budgets: queueBudgets,
     namespaceSelector: labelSelector.optional().meta({
       description: 'Namespaces whose workloads may use the queue. Default: none; {}: all.',
     }),
@@ -155,6 +157,7 @@ export const computeQueueStatus = z
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['reason'],
       }),
+    budgets: queueBudgetStatuses,
     usage: z
       .array(queueUsage)
       .max(64)

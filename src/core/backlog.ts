@@ -14,6 +14,7 @@ const HOPELESS: ReadonlySet<PendingReason> = new Set([
   PENDING_REASON.QueueNotLeaf,
   PENDING_REASON.QueueInvalid,
   PENDING_REASON.QueueHeld,
+  PENDING_REASON.BudgetExhausted,
   PENDING_REASON.NamespaceNotAllowed,
   PENDING_REASON.NoQuotaForAccelerator,
   PENDING_REASON.ExceedsMaxQuota,

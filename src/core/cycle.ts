@@ -6,9 +6,10 @@ import type { Filtered } from '../api/index.ts';
 import { PENDING_REASON } from '../api/index.ts';
 import type { Admit, CyclePlan, Nominated, Nomination, NotAdmitted, Reservation, Snapshot, Workload } from './model.ts';
 import type { Answer, Fitting, Option, Options } from './options.ts';
-import { obstacleOf, optionsOf, queueFull, queueProblem, tryOption } from './options.ts';
+import { obstacleOf, optionsOf, queueFull, tryOption } from './options.ts';
 import { filteredOf, whyPending } from './pending.ts';
 import { namesOf, preempt, reserve } from './preemption.ts';
+import { queueGate } from './queue-gate.ts';
 import { decisionOf, rank } from './region.ts';
 import type { Ranked } from './region-terms.ts';
 import { behindReservation, Reservations } from './reservation.ts';
@@ -84,7 +85,7 @@ export class Cycle {
     kept: readonly Reservation[],
   ): Answer | undefined {
     const known = this.#options.get(keyOf(workload, kept));
-    const problem = known === undefined ? queueProblem(workload, this.#room) : undefined;
+    const problem = known === undefined ? queueGate(workload, this.#room) : undefined;
     const refused = problem ?? queueFull(workload, this.#room);
     if (refused !== undefined) return refused;
     const options = known ?? this.#optionsOf(workload, kept);

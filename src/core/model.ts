@@ -271,6 +271,8 @@ export interface Snapshot {
   readonly turnAt?: (workload: Workload) => number | undefined;
   /** What is known of demand, by which nodes are chosen; absent: nothing. It never changes while it is looked at. */
   readonly learned?: Learned;
+  /** Queues that admit nothing in their subtree because a budget is used up, each with a sentence. */
+  readonly budgetHolds?: ReadonlyMap<string, string>;
   /** Labels of namespaces, for queues' selectors. */
   readonly namespaceLabels: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }

@@ -53,6 +53,13 @@ export class Room {
     return this.#queues.get(name);
   }
 
+  /** Of the nearest queue on the path whose budget admits nothing new, a sentence. */
+  budgetHold(queue: string): string | undefined {
+    const holds = this.#snapshot.budgetHolds;
+    if (holds === undefined || holds.size === 0) return undefined;
+    return holds.get(this.quota.path(queue).find((name) => holds.has(name)) ?? '');
+  }
+
   /** One more workload of the queue holds quota. */
   count(queue: string): void {
     this.#holding.set(queue, (this.#holding.get(queue) ?? 0) + 1);

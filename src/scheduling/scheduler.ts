@@ -3,6 +3,7 @@ import { backlog, isHopeless } from '../core/backlog.ts';
 import { Cycle } from '../core/cycle.ts';
 import type { Admit, Nominated, NotAdmitted, Reservation, Running, Snapshot, Workload } from '../core/model.ts';
 import { QuotaTree } from '../core/quota.ts';
+import type { UseSource } from '../core/use.ts';
 import type { Store } from '../kube/store.ts';
 import { clusterView, type Inventory, type Member, type MemberNamespace, type MemberSource } from '../regions/index.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -14,6 +15,7 @@ import { QuotaDrain } from './drain.ts';
 import { Estimates } from './estimates.ts';
 import { schedulerMetrics } from './metrics.ts';
 import { Nominations } from './nominations.ts';
+import { QueueBudgets } from './queue-budgets.ts';
 import { queueView } from './queue-view.ts';
 import { startForecast } from './start-forecast.ts';
 import { StartTimes } from './start-times.ts';
@@ -28,6 +30,8 @@ export interface SchedulerOptions {
   readonly epoch: () => number | undefined;
   /** Everything was listed once; before that nothing is decided. */
   readonly ready: () => boolean;
+  /** What is used by what is held, for budgets. */
+  readonly use: UseSource;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: RuntimeMetrics;
@@ -60,6 +64,7 @@ const MAX_ADMITTED = 500;
  * and made again.
  */
 export class Scheduler {
+  readonly budgets: QueueBudgets;
   readonly #options: SchedulerOptions;
   readonly #logger: Logger;
   readonly #metrics: ReturnType<typeof schedulerMetrics>;
@@ -94,6 +99,11 @@ export class Scheduler {
     this.#changed = new Changes(options.queues, options.members);
     this.#logger = options.logger.child({ component: 'scheduler' });
     this.#metrics = schedulerMetrics(options.metrics);
+    this.budgets = new QueueBudgets({
+      ...options,
+      holders: () => this.holders(),
+      onFreed: () => this.wake(),
+    });
     // Status writes change a queue's version, not its generation: they must not cause the next cycle.
     options.queues.subscribe(({ old, obj, type }) => {
       if (type === 'updated' && old?.metadata.generation === obj.metadata.generation) return;
@@ -226,6 +236,7 @@ export class Scheduler {
       nominations: this.#nominations.view(),
       turnAt: (workload) => this.#forecast([workload]).get(workload.key),
       learned: this.#demand.learned(),
+      budgetHolds: this.budgets.holds(),
       namespaceLabels: new Map([...namespaces.list()].map((item) => [item.metadata.name, item.metadata.labels])),
     };
   }
@@ -298,7 +309,7 @@ export class Scheduler {
 
   /** Something changed, or it is time to try all again. */
   #isDue(): boolean {
-    return this.#dirty || this.#options.clock.monotonic() >= this.#lookAtAllFrom;
+    return this.#dirty || this.#options.clock.monotonic() >= this.#lookAtAllFrom || this.budgets.isResetDue();
   }
 
   /** Stops what queues use beyond a quota that was lowered, when their delay is over. */
@@ -484,6 +495,7 @@ export class Scheduler {
     if (old !== undefined && (holder === undefined || old.run !== holder.run || old.cluster !== holder.cluster)) {
       this.#options.members.inventory(old.cluster)?.release(old.run);
       if (holder === undefined || old.attempt > 0) this.#changed.quota(old.queue);
+      if (old.attempt > 0) this.budgets.released(old);
       if (holder === undefined) this.#touch();
     }
     if (holder === undefined) {
