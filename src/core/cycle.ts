@@ -167,8 +167,7 @@ export class Cycle {
     this.#admitted.push(admit);
     this.#reservations.started(admit);
     scratch.commit(fit, option.state.shape());
-    this.#room.quota.add({ queue: workload.queue, charges: queueCharges });
-    this.#room.count(workload.queue);
+    this.#room.enter({ queue: workload.queue, charges: queueCharges });
   }
 
   /** Clusters that the policy allows and that were no candidates. */

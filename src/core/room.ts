@@ -1,4 +1,5 @@
-import type { ClusterView, GangRequest, Nomination, QueueView, Running, Snapshot } from './model.ts';
+import { entryPenalty } from './fair-share.ts';
+import type { ClusterView, GangRequest, Nomination, QueueView, QuotaUse, Running, Snapshot } from './model.ts';
 import { priceOrDearest } from './money.ts';
 import { ClusterScratch, type PodShape, type ShapeRoom } from './placement.ts';
 import { QuotaTree } from './quota.ts';
@@ -35,7 +36,8 @@ export class Room {
     this.clusters = [...snapshot.clusters].sort((a, b) => (a.name < b.name ? -1 : 1));
     this.quota = QuotaTree.build(snapshot.queues);
     for (const use of snapshot.quotaUse) this.quota.add(use);
-    for (const { queue } of snapshot.quotaUse) this.count(queue);
+    for (const { queue } of snapshot.quotaUse) this.#count(queue);
+    for (const [queue, past] of snapshot.past ?? []) this.quota.setPast(queue, past);
     this.nominations = snapshot.nominations ?? new Map();
     this.victims = new Set([...this.nominations.values()].flatMap(({ victims }) => victims.map(({ key }) => key)));
     this.#snapshot = snapshot;
@@ -61,7 +63,14 @@ export class Room {
   }
 
   /** One more workload of the queue holds quota. */
-  count(queue: string): void {
+  enter(use: QuotaUse): void {
+    this.quota.add(use);
+    const { fairShare } = this.#queues.get(this.quota.path(use.queue).at(-1) ?? '') ?? {};
+    if (fairShare !== undefined) this.quota.addPast(use.queue, use.charges, entryPenalty(fairShare));
+    this.#count(use.queue);
+  }
+
+  #count(queue: string): void {
     this.#holding.set(queue, (this.#holding.get(queue) ?? 0) + 1);
   }
 

@@ -17,7 +17,15 @@ export interface BudgetNews {
   readonly key: string;
 }
 
-export interface WithBudgets {
+/** What is summed up over time for a queue. */
+export interface Sums {
+  /** undefined: it has no budgets. */
+  readonly look: BudgetLook | undefined;
+  /** undefined: its past does not count in whose turn it is. */
+  readonly fairShare: ComputeQueueStatus['fairShare'];
+}
+
+export interface WithSums {
   readonly status: ComputeQueueStatus;
   /** The sums move up to now with this status. */
   readonly closes: boolean;
@@ -25,34 +33,37 @@ export interface WithBudgets {
   readonly news: readonly BudgetNews[];
 }
 
-/** Sums are closed at transitions, and so long after the last time. */
+/** Budgets are closed at transitions, and so long after the last time. */
 const CLOSE_MS = 300_000;
 
 /**
- * A queue's status with its budgets. `status`: without them. The sums are moved up when something else is written
- * anyway, a state or period changes, work was given back, or five minutes are over: each of them is one write.
+ * A queue's status with what is summed up over time. `status`: without it. The sums are moved up when something else is
+ * written anyway, a budget's state or period changes, work was given back, or five minutes are over: each is one write.
  */
-export function withBudgets(
-  queue: ComputeQueue,
-  status: ComputeQueueStatus,
-  look: BudgetLook | undefined,
-): WithBudgets {
-  const old = queue.status?.budgets;
+export function withSums(queue: ComputeQueue, status: ComputeQueueStatus, sums: Sums): WithSums {
+  const { look, fairShare } = sums;
+  const old = queue.status ?? {};
   const conditions = (status.conditions ?? []).filter(({ type }) => type !== CONDITION.WithinBudget);
-  if (look === undefined) return { status: { ...status, conditions }, closes: false, news: [] };
-  const said = conditionOf(queue, look);
   const before: ComputeQueueStatus = {
     ...status,
-    conditions: [...conditions, said],
-    ...(old === undefined ? {} : { budgets: old }),
+    conditions: look === undefined ? conditions : [...conditions, conditionOf(queue, look)],
+    ...(look === undefined || old.budgets === undefined ? {} : { budgets: old.budgets }),
+    ...(fairShare === undefined || old.fairShare === undefined ? {} : { fairShare: old.fairShare }),
   };
   const closes =
-    look.isBehind || mustClose(look, old ?? []) || minimalMergePatch(queue.status ?? {}, before) !== undefined;
+    (look !== undefined && (look.isBehind || mustClose(look, old.budgets ?? []))) ||
+    (old.fairShare === undefined) !== (fairShare === undefined) ||
+    minimalMergePatch(old, before) !== undefined;
   if (!closes) return { status: before, closes, news: [] };
+  const states = look?.states ?? [];
   return {
-    status: { ...before, budgets: look.states.map((state) => statusOf(state, look)) },
+    status: {
+      ...before,
+      ...(look === undefined ? {} : { budgets: states.map((state) => statusOf(state, look)) }),
+      ...(fairShare === undefined ? {} : { fairShare }),
+    },
     closes,
-    news: look.states.flatMap((state) => newsOf(queue, state, entryOf(old ?? [], state))),
+    news: states.flatMap((state) => newsOf(queue, state, entryOf(old.budgets ?? [], state))),
   };
 }
 

@@ -4,7 +4,7 @@ import { type ComputeQueue, computeQueueSpec, computeQueueStatus } from '../api/
 import type { UseSource } from '../core/use.ts';
 import { Store } from '../kube/store.ts';
 import { FakeClock } from '../runtime/clock.ts';
-import { withBudgets } from './budget-status.ts';
+import { withSums } from './budget-status.ts';
 import { QueueBudgets } from './queue-budgets.ts';
 import type { Holder } from './types.ts';
 
@@ -98,7 +98,7 @@ class World {
     for (const queue of [...this.queues.list()]) {
       const { name } = queue.metadata;
       const look = looks.get(name);
-      const found = withBudgets(queue, { conditions: queue.status?.conditions ?? [] }, look);
+      const found = withSums(queue, { conditions: queue.status?.conditions ?? [] }, { look, fairShare: undefined });
       if (found.closes) this.leader.closing(name, look?.states ?? []);
       if (JSON.stringify(found.status) === JSON.stringify(queue.status)) continue;
       computeQueueStatus.parse(found.status);

@@ -6,6 +6,7 @@ import { Store } from '../kube/store.ts';
 import { FakeClock } from '../runtime/clock.ts';
 import { noopLogger } from '../runtime/logger.ts';
 import { noopMetrics } from '../runtime/metrics.ts';
+import { FairHistory } from './fair-history.ts';
 import { QueueBudgets } from './queue-budgets.ts';
 import { queueController } from './queue-controller.ts';
 
@@ -38,6 +39,7 @@ function setUp(outcomes: (WriteOutcome | Error)[] = []) {
       costs: () => new Map(),
       forecast: () => new Map(),
       budgets: new QueueBudgets({ queues, holders: () => [], use: noUse, onFreed: () => {}, clock }),
+      history: new FairHistory({ queues, holders: () => [], clock }),
       onCycle: (listener) => {
         listeners.push(listener);
         return () => {};

@@ -8,14 +8,17 @@ import { Controller, type ReconcileResult } from '../runtime/controller.ts';
 import { errorMessage } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
-import { type BudgetNews, withBudgets } from './budget-status.ts';
+import { type BudgetNews, withSums } from './budget-status.ts';
 import { deriveQueueStatus, queueReports } from './queue-status.ts';
 import { queueView } from './queue-view.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface QueueControllerOptions {
   readonly queues: Store<ComputeQueue>;
-  readonly scheduler: Pick<Scheduler, 'holders' | 'pending' | 'answer' | 'costs' | 'forecast' | 'onCycle' | 'budgets'>;
+  readonly scheduler: Pick<
+    Scheduler,
+    'holders' | 'pending' | 'answer' | 'costs' | 'forecast' | 'onCycle' | 'budgets' | 'history'
+  >;
   /** Stores of the workloads' objects: with them it changes who waits and who holds. */
   readonly workloads: readonly { subscribe(handler: () => void): unknown }[];
   readonly status: Pick<StatusWriter, 'writeObject'>;
@@ -89,6 +92,7 @@ class QueuePass {
     const { queues, scheduler, clock } = this.#options;
     const objects = [...queues.list()];
     const looks = scheduler.budgets.look();
+    scheduler.history.look();
     const reports = queueReports({
       queues: objects.map(queueView),
       holders: scheduler.holders(),
@@ -102,9 +106,11 @@ class QueuePass {
     return objects.flatMap((object) => {
       const report = reports.get(object.metadata.name);
       if (report === undefined) return [];
-      const look = looks.get(object.metadata.name);
-      const { status, closes, news } = withBudgets(object, deriveQueueStatus(object, report, nowMs), look);
-      if (closes) scheduler.budgets.closing(object.metadata.name, look?.states ?? []);
+      const { name } = object.metadata;
+      const look = looks.get(name);
+      const sums = { look, fairShare: scheduler.history.status(name) };
+      const { status, closes, news } = withSums(object, deriveQueueStatus(object, report, nowMs), sums);
+      if (closes) scheduler.budgets.closing(name, look?.states ?? []);
       return [this.#write(object, status, news)];
     });
   }

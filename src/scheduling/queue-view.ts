@@ -1,5 +1,5 @@
 import type { ComputeQueue } from '../api/index.ts';
-import type { QueueView } from '../core/model.ts';
+import type { FairShareView, QueueView } from '../core/model.ts';
 
 /** A ComputeQueue as the pure core sees it. */
 export function queueView(queue: ComputeQueue): QueueView {
@@ -14,6 +14,7 @@ export function queueView(queue: ComputeQueue): QueueView {
     ordering: spec.ordering,
     ...given({ agingSeconds: spec.agingSeconds }),
     weight: spec.weight,
+    ...given({ fairShare: fairShareOf(spec) }),
     preemption: {
       withinQueue,
       reclaim,
@@ -36,4 +37,10 @@ export function queueView(queue: ComputeQueue): QueueView {
     ...(spec.namespaceSelector === undefined ? {} : { namespaceSelector: spec.namespaceSelector }),
     stopPolicy: spec.stopPolicy,
   };
+}
+
+function fairShareOf({ fairShare }: ComputeQueue['spec']): FairShareView | undefined {
+  const { halfLifeSeconds, entryPenaltySeconds } = fairShare;
+  if (halfLifeSeconds === undefined) return undefined;
+  return { halfLifeMs: halfLifeSeconds * 1000, entryPenaltyMs: entryPenaltySeconds * 1000 };
 }

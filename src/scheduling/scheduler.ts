@@ -13,6 +13,7 @@ import { Changes } from './changes.ts';
 import { Demand } from './demand.ts';
 import { QuotaDrain } from './drain.ts';
 import { Estimates } from './estimates.ts';
+import { FairHistory } from './fair-history.ts';
 import { schedulerMetrics } from './metrics.ts';
 import { Nominations } from './nominations.ts';
 import { QueueBudgets } from './queue-budgets.ts';
@@ -65,6 +66,7 @@ const MAX_ADMITTED = 500;
  */
 export class Scheduler {
   readonly budgets: QueueBudgets;
+  readonly history: FairHistory;
   readonly #options: SchedulerOptions;
   readonly #logger: Logger;
   readonly #metrics: ReturnType<typeof schedulerMetrics>;
@@ -104,6 +106,7 @@ export class Scheduler {
       holders: () => this.holders(),
       onFreed: () => this.wake(),
     });
+    this.history = new FairHistory({ ...options, holders: () => this.holders() });
     // Status writes change a queue's version, not its generation: they must not cause the next cycle.
     options.queues.subscribe(({ old, obj, type }) => {
       if (type === 'updated' && old?.metadata.generation === obj.metadata.generation) return;
@@ -344,7 +347,8 @@ export class Scheduler {
     const beyond = this.#beyond(state.queues);
     const heads = this.#pending.awake(marks, always).filter(({ key }) => !beyond.has(key));
     this.#costs = this.#estimates.costs(this.#pending.values(), state.queues, clock.now());
-    const cycle = new Cycle(heads, { ...state, costs: this.#costs }, clock.now(), { limit: MAX_ADMITTED });
+    const past = this.history.look();
+    const cycle = new Cycle(heads, { ...state, costs: this.#costs, past }, clock.now(), { limit: MAX_ADMITTED });
     while (!cycle.step(SLICE)) {
       await new Promise((resolve) => setImmediate(resolve));
       if (signal.aborted) return;

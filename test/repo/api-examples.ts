@@ -293,6 +293,13 @@ export const RULE_EXAMPLES: readonly RuleExample[] = [
   {
     kind: 'ComputeQueue',
     at: '',
+    message: 'spec.fairShare.halfLifeSeconds belongs to a root: it holds for the whole tree.',
+    accepted: [{ spec: { fairShare: { halfLifeSeconds: 60 } } }, { spec: { parent: 'root', fairShare: {} } }],
+    refused: [{ spec: { fairShare: { halfLifeSeconds: 60 }, parent: 'root' } }],
+  },
+  {
+    kind: 'ComputeQueue',
+    at: '',
     message: 'a queue cannot be its own parent.',
     accepted: [{ name: 'leaf', spec: { parent: 'root' } }],
     refused: [{ name: 'leaf', spec: { parent: 'leaf' } }],
