@@ -195,6 +195,15 @@ export function reserve(workload: Workload, nomination: Nomination, room: Room):
   if (cluster !== undefined) room.scratch(cluster).charge(nomination.nodes, podNeeds(workload, nomination), 1);
 }
 
+/** Gives a reserved place back, for the one that it is kept for. */
+export function unreserve(workload: Workload, nomination: Nomination, room: Room): void {
+  room.quota.remove({ queue: workload.queue, charges: nomination.queueCharges });
+  const cluster = room.clusters.find(({ name }) => name === nomination.cluster);
+  if (cluster === undefined) return;
+  room.scratch(cluster).charge(nomination.nodes, podNeeds(workload, nomination), -1);
+  room.countAnew(cluster);
+}
+
 function podNeeds({ request }: Workload, { accelerator }: Nomination): PodNeeds {
   const { cpuMilli, memoryMi, accelerators } = request;
   const boards = accelerators.find(({ type }) => type === accelerator)?.countPerNode ?? 0;

@@ -92,7 +92,8 @@ export class Dimension {
         available = bound;
         at = node.view.name;
       }
-      available += Math.max(0, guaranteed - usage);
+      // What it does not lend is its own, also where those above use more than they may.
+      if (usage < guaranteed) available = Math.max(0, available) + guaranteed - usage;
     }
     return { available, at };
   }

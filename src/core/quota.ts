@@ -11,6 +11,7 @@
  *   usage      = own use + sum over children of what they use above their guaranteed part
  *   available  = root: subtree - usage;
  *                else: guaranteed part left + min(available(parent), lendable + borrowingLimit - usage above guaranteed)
+ *   where a part that is left is not lessened by those above that use more than they may (Kueue: it is)
  * A root has nothing to borrow from: its subtree is the cap. Units are milli-accelerators.
  */
 import type { QueueCharge, QueueView, QuotaUse } from './model.ts';

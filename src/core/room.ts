@@ -139,6 +139,12 @@ export class Room {
     return state;
   }
 
+  /** Room of the cluster has grown again. */
+  countAnew({ name }: ClusterView): void {
+    const prefix = `[${JSON.stringify(name)},`;
+    for (const [key, state] of this.#shapes) if (key.startsWith(prefix)) state.room = undefined;
+  }
+
   /** Millionths of the cluster's currency for a kWh now. */
   price(cluster: ClusterView): number {
     let price = this.#prices.get(cluster);
