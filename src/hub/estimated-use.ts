@@ -1,7 +1,7 @@
 import type { UseSource } from '../core/use.ts';
-import { type EnergyFacts, estimate } from '../energy/index.ts';
+import { type EnergyFacts, energyFactsOf, estimate } from '../energy/index.ts';
 import type { MemberSource } from '../regions/index.ts';
-import { boardsPerNode, energyFacts } from './lookup.ts';
+import { boardsPerNode } from './lookup.ts';
 
 /** Nothing is known of a cluster that was taken away: its boards still count, what they cost there does not. */
 const NO_FACTS: EnergyFacts = {
@@ -11,10 +11,11 @@ const NO_FACTS: EnergyFacts = {
   tariff: [],
   puePermille: 1000,
   gramsPerKWh: 0,
+  greenPowerPermille: 0,
   nodeOverheadWatts: 0,
 };
 
-/** Use by configured power and the tariff at the time of use, as the status of workloads has it. */
+/** Use by configured power and the tariff at the time of use, also where agents measure: a budget knows it at once. */
 export function estimatedUse(members: MemberSource): UseSource {
   return {
     share: ({ cluster, accelerator, nodes, perPod }) => {
@@ -26,8 +27,10 @@ export function estimatedUse(members: MemberSource): UseSource {
     },
     use: (share, fromMs, toMs) => {
       const member = members.get(share.cluster);
-      const facts = member === undefined ? NO_FACTS : energyFacts(member);
-      return { ...estimate(facts, share, fromMs, toMs), currency: facts.currency };
+      const facts = member === undefined ? NO_FACTS : energyFactsOf(member.object);
+      const { gpuSeconds, gpuMicros, energy } = estimate({ facts, holding: share }, fromMs, toMs);
+      const { facilityJoules, carbonGrams, costMicros } = energy;
+      return { gpuSeconds, facilityJoules, carbonGrams, costMicros: costMicros + gpuMicros, currency: facts.currency };
     },
   };
 }
