@@ -88,6 +88,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   maxLatencyMs: 20,
   maxPriority: 100,
   maxRestarts: 100,
+  maxPending: 1000,
   maxRunning: 50,
   maxSeconds: 600,
   maxWattHours: 2_000_000,

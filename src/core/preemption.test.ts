@@ -192,6 +192,18 @@ describe('a place that is being cleared', () => {
     expect(plan.admitted.map(({ workload: { key } }) => key)).toEqual(['winner']);
   });
 
+  it('is none where a queue would lose its own, which it would take back', () => {
+    const tree = [
+      queue('root', { quota: quota(16) }),
+      queue('mine', { parent: 'root', quota: quota(0), preemption: { ...ALL, borrow: 'LowerPriority' } }),
+      queue('theirs', { parent: 'root', quota: quota(8), preemption: ALL }),
+    ];
+    const runs = [gpu(1), gpu(2)].map((node) => running(node, [node], { queue: 'theirs' }));
+    const asks = (pods: number) => [workload('winner', { queue: 'mine', priority: 10, request: { pods } })];
+    expect(victimsOf(asks(2), world(2, runs, tree))).toEqual([]);
+    expect(victimsOf(asks(1), world(2, runs, tree))).toHaveLength(1);
+  });
+
   it('is given up where its queue does not admit it any more', () => {
     const full = [queue('q', { preemption: ALL, maxRunning: 0 })];
     const plan = runCycle([big], world(2, [], full, { nominations }), NOON + 1000);

@@ -158,7 +158,17 @@ function minimal(trial: Trial, candidates: readonly Candidate[], room: Room): Ca
     fits = trial.fit() !== undefined;
   }
   if (!fits || gone.length === 0) return undefined;
-  return gone.length === 1 ? gone : thinned(trial, gone);
+  const needed = gone.length === 1 ? gone : thinned(trial, gone);
+  return needed.every((candidate) => isSpare(candidate, trial, room)) ? needed : undefined;
+}
+
+/** With all others gone, its queue still uses more than its own: else it would take the place back, and so on for ever. */
+function isSpare({ running, foreign, ancestor }: Candidate, trial: Trial, room: Room): boolean {
+  if (!foreign) return true;
+  trial.restore(running);
+  const isBorrowed = room.quota.isBorrowing(running.queue, ancestor, running.charges);
+  trial.release(running);
+  return isBorrowed;
 }
 
 /** From the dearest: whoever can stay, stays. */
