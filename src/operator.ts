@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from './config/index.ts';
 import { datasetController } from './datasets/index.ts';
-import { HubGate, HubStores } from './hub/index.ts';
+import { estimatedUse, HubGate, HubStores } from './hub/index.ts';
 import { KubeClient } from './kube/client.ts';
 import type { ClusterCredentials } from './kube/credentials.ts';
 import { EventRecorder } from './kube/events.ts';
@@ -11,6 +11,7 @@ import { StatusWriter } from './kube/status-writer.ts';
 import { Ledger } from './ledger/index.ts';
 import type { Probes } from './observability/health.http.ts';
 import {
+  BudgetMetrics,
   CentreMetrics,
   EventLoopWatch,
   LedgerMetrics,
@@ -116,6 +117,7 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     namespaces: hub.namespaces,
     epoch,
     ready,
+    use: estimatedUse(members),
     clock,
     logger,
     metrics,
@@ -255,6 +257,8 @@ function collectState(
 ): void {
   const workloads = new WorkloadMetrics(metrics.registry, hub, members, ledger, now);
   const centre = new CentreMetrics(metrics.registry, hub, members, scheduler, now);
+  const budgets = new BudgetMetrics(metrics.registry, scheduler);
+  metrics.onCollect(() => budgets.collect());
   metrics.onCollect(() => workloads.collect());
   const energy = new LedgerMetrics(metrics.registry, hub, members, ledger);
   metrics.onCollect(() => centre.collect());

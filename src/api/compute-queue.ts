@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { conditions, int, signedInt, time } from './common.ts';
 import type { CustomResource, KindDefinition } from './kind.ts';
+import { queueBudgetStatuses, queueBudgets } from './queue-budget.ts';
 
 const keyPart = (what: string) =>
   z
@@ -56,6 +57,21 @@ export const computeQueueSpec = z
       1,
       1000,
     ).default(1),
+    fairShare: z
+      .object({
+        halfLifeSeconds: int(
+          'What a queue of the tree used above its own in the past counts beside what it uses now, half after each so long, in seconds. Default: only what it uses now counts.',
+          60,
+          31_536_000,
+        ).optional(),
+        entryPenaltySeconds: int(
+          'With halfLifeSeconds: an admission counts at once as if it had run so long, in seconds. Default 60.',
+          0,
+          86_400,
+        ).default(60),
+      })
+      .prefault({})
+      .meta({ description: 'Of a root: what counts in whose turn it is below it. Default {}.' }),
     ordering: z.enum(['StrictFIFO', 'BestEffortFIFO', 'ShortestRemaining']).default('BestEffortFIFO').meta({
       description:
         'Of a leaf; priority comes first in each. BestEffortFIFO: by time, and one that does not fit lets others pass. StrictFIFO: by time, and it holds up all behind it. ShortestRemaining: by the accelerator-seconds that a completion is estimated to cost, learned from the trainings of the queue that ended; one that does not fit lets others pass. Default BestEffortFIFO.',
@@ -109,9 +125,15 @@ export const computeQueueSpec = z
           0,
           1_000_000,
         ).optional(),
+        maxPending: int(
+          'Most waiting workloads of the queue, with those below it, that are considered at once: the first by priority and age (a serving counts each replica). The others keep their age and move up by themselves. Default: no bound.',
+          1,
+          1_000_000,
+        ).optional(),
       })
       .prefault({})
       .meta({ description: 'Bounds in numbers of workloads. Default {}.' }),
+    budgets: queueBudgets,
     namespaceSelector: labelSelector.optional().meta({
       description: 'Namespaces whose workloads may use the queue. Default: none; {}: all.',
     }),
@@ -150,6 +172,7 @@ export const computeQueueStatus = z
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['reason'],
       }),
+    budgets: queueBudgetStatuses,
     usage: z
       .array(queueUsage)
       .max(64)
@@ -158,6 +181,29 @@ export const computeQueueStatus = z
         description: 'Use by quota row.',
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['accelerator', 'region'],
+      }),
+    fairShare: z
+      .object({
+        until: time('Use up to then is in the means.'),
+        borrowed: z
+          .array(
+            z.object({
+              accelerator: z.string().max(63).meta({ description: 'Accelerator of the quota row, or *.' }),
+              region: z.string().max(63).meta({ description: 'Region of the quota row, or *.' }),
+              meanMilliGpus: int('Mean use above its own, in thousandths of an accelerator.'),
+            }),
+          )
+          .max(64)
+          .meta({
+            description: 'By quota row; rows without past use are left out.',
+            'x-kubernetes-list-type': 'map',
+            'x-kubernetes-list-map-keys': ['accelerator', 'region'],
+          }),
+      })
+      .optional()
+      .meta({
+        description:
+          'Past use that counts in whose turn it is, where spec.fairShare.halfLifeSeconds of the root says so.',
       }),
     head: z
       .array(
@@ -196,6 +242,10 @@ export const COMPUTE_QUEUE: KindDefinition = {
     {
       rule: "!has(self.spec.agingSeconds) || self.spec.ordering == 'ShortestRemaining'",
       message: 'spec.agingSeconds needs spec.ordering ShortestRemaining.',
+    },
+    {
+      rule: '!has(self.spec.fairShare.halfLifeSeconds) || !has(self.spec.parent)',
+      message: 'spec.fairShare.halfLifeSeconds belongs to a root: it holds for the whole tree.',
     },
     {
       rule: '!has(self.spec.parent) || self.spec.parent != self.metadata.name',

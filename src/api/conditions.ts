@@ -20,6 +20,8 @@ export const CONDITION = {
   Ready: 'Ready',
   /** ComputeQuote: the answer is in status. */
   Answered: 'Answered',
+  /** ComputeQueue: no budget is used up. */
+  WithinBudget: 'WithinBudget',
   /** RegionalCluster: its API server answers. */
   Reachable: 'Reachable',
   /** RegionalCluster: the agents on its accelerator nodes tell what they measure. */
@@ -38,6 +40,10 @@ export const PENDING_REASON = {
   QueueHeld: 'QueueHeld',
   /** limits.maxRunning of its queue, or of one above, is reached. */
   QueueFull: 'QueueFull',
+  /** A budget of its queue, or of one above, with action Hold is used up for its period. */
+  BudgetExhausted: 'BudgetExhausted',
+  /** limits.maxPending of its queue, or of one above: so many before it wait already. */
+  BeyondMaxPending: 'BeyondMaxPending',
   /** Its queue keeps the order strictly, and one before it waits. */
   BehindHead: 'BehindHead',
   /** It would fit, but nodes are kept for one that has waited longer. */

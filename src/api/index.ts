@@ -10,6 +10,7 @@ export * from './model-serving.ts';
 export * from './model-training.ts';
 export * from './node-energy.ts';
 export * from './placement.ts';
+export * from './queue-budget.ts';
 export * from './regional-cluster.ts';
 
 import { COMPUTE_QUEUE } from './compute-queue.ts';

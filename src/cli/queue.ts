@@ -1,4 +1,5 @@
 import type { ComputeQueue, ComputeQueueStatus } from '../api/compute-queue.ts';
+import { usedText } from '../core/budgets.ts';
 import { CliError, EXIT } from './errors.ts';
 import { QUEUES } from './kinds.ts';
 import { CONNECTION_FLAGS, type Command, DISPLAY_FLAGS, print } from './session.ts';
@@ -36,6 +37,7 @@ export interface QueueRow {
   readonly pending: number;
   readonly pendingByReason: NonNullable<ComputeQueueStatus['pendingByReason']>;
   readonly usage: NonNullable<ComputeQueueStatus['usage']>;
+  readonly budgets: NonNullable<ComputeQueueStatus['budgets']>;
   readonly head: NonNullable<ComputeQueueStatus['head']>;
 }
 
@@ -52,6 +54,7 @@ function queueRow({ metadata, spec, status }: ComputeQueue, depth: number): Queu
     pending: status?.pending ?? 0,
     pendingByReason: status?.pendingByReason ?? [],
     usage: status?.usage ?? [],
+    budgets: status?.budgets ?? [],
     head: status?.head ?? [],
   };
 }
@@ -110,6 +113,13 @@ export function queueText(row: QueueRow, paint: Paint): string {
       ...[accelerator, region, String(nominal), gpus(usedMilliGpus), gpus(borrowedMilliGpus)],
     ]);
     parts.push(table(['GPU', 'REGION', 'QUOTA', 'USED', 'BORROWED'], lines, paint));
+  }
+  if (row.budgets.length > 0) {
+    const lines = row.budgets.map(({ period, measure, currency = '', used, limit, state, ...times }) => [
+      ...[period, usedText(measure, used, limit, currency), state],
+      ...[times.until, times.exhaustion ?? '-', times.periodEnd],
+    ]);
+    parts.push(table(['BUDGET', 'USED', 'STATE', 'COUNTED TO', 'USED UP AT', 'RESETS'], lines, paint));
   }
   if (row.head.length > 0) {
     const lines = row.head.map(({ position, namespace, name, kind, priority, expectedStartTime }) => [

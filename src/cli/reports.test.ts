@@ -8,7 +8,7 @@ import { type RegionalCluster, regionalClusterSpec } from '../api/regional-clust
 import type { KubeObject } from '../kube/resource.ts';
 import { accountsOf } from './accounts.ts';
 import { billReport, billText } from './bill.ts';
-import { queueRows, queuesText } from './queue.ts';
+import { queueRows, queuesText, queueText } from './queue.ts';
 import { regionRows, regionsText } from './regions.ts';
 import { plannedChange } from './suspend.ts';
 import { plain } from './table.ts';
@@ -178,6 +178,21 @@ describe('queue', () => {
     const text = queuesText(queueRows([{ ...aQueue('root'), status }]), plain);
     expect(text).toMatch(/^root +Unknown +None +3 +2 +H100 24\.5\/64, H100@guian 24\.5\/64 +2 QuotaExceeded$/m);
     expect(queuesText([], plain)).toBe('There is no ComputeQueue.');
+  });
+
+  it('of one queue shows its budgets', () => {
+    const times = {
+      periodStart: 'S',
+      periodEnd: '2026-01-31T16:00:00Z',
+      countedFrom: 'S',
+      until: '2026-01-15T04:00:00Z',
+    };
+    const budget = { period: 'Month' as const, measure: 'gpuHours' as const, state: 'NearlyUsed' as const, ...times };
+    const status = { budgets: [{ ...budget, used: 3_240_000, limit: 3_600_000, exhaustion: '2026-01-20T00:00:00Z' }] };
+    const [row] = queueRows([{ ...aQueue('root'), status }]);
+    expect(row && queueText(row, plain)).toMatch(
+      /^Month +900\.0 of 1,000\.0 GPU-hours +NearlyUsed +2026-01-15T04:00:00Z +2026-01-20T00:00:00Z +2026-01-31T16:00:00Z$/m,
+    );
   });
 });
 

@@ -6,9 +6,10 @@ import type { Filtered } from '../api/index.ts';
 import { PENDING_REASON } from '../api/index.ts';
 import type { Admit, CyclePlan, Nominated, Nomination, NotAdmitted, Reservation, Snapshot, Workload } from './model.ts';
 import type { Answer, Fitting, Option, Options } from './options.ts';
-import { obstacleOf, optionsOf, queueFull, queueProblem, tryOption } from './options.ts';
+import { obstacleOf, optionsOf, queueFull, tryOption } from './options.ts';
 import { filteredOf, whyPending } from './pending.ts';
-import { namesOf, preempt, reserve } from './preemption.ts';
+import { namesOf, preempt, reserve, unreserve } from './preemption.ts';
+import { queueGate } from './queue-gate.ts';
 import { decisionOf, rank } from './region.ts';
 import type { Ranked } from './region-terms.ts';
 import { behindReservation, Reservations } from './reservation.ts';
@@ -30,6 +31,8 @@ export class Cycle {
   readonly #nominated: Nominated[] = [];
   readonly #lapsed: string[] = [];
   readonly #reservations: Reservations;
+  /** Workloads whose nominated place is reserved: those whose turn comes before must not take it. */
+  readonly #reserved = new Set<string>();
   readonly #options = new Map<string, Options>();
   /** Nothing is freed during a cycle, so what did not fit once does not fit for its equals. */
   readonly #answers = new Map<string, Answer>();
@@ -38,6 +41,7 @@ export class Cycle {
     this.#room = new Room(snapshot, now);
     this.#turns = new Turns(workloads, this.#room.quota, (type) => this.#room.boardOf(type), snapshot.costs);
     this.#reservations = new Reservations(this.#room, snapshot);
+    for (const workload of workloads) this.#keepPlace(workload);
     this.#limit = options.limit ?? Number.POSITIVE_INFINITY;
   }
 
@@ -64,8 +68,21 @@ export class Cycle {
     };
   }
 
+  #keepPlace(workload: Workload): void {
+    const nomination = this.#room.nominations.get(workload.key);
+    if (nomination === undefined || !this.#isGood(nomination)) return;
+    reserve(workload, nomination, this.#room);
+    this.#reserved.add(workload.key);
+  }
+
+  #isGood({ cluster, until }: Nomination): boolean {
+    const there = this.#room.clusters.find(({ name }) => name === cluster);
+    return until > this.#room.now && there !== undefined && there.unusable === undefined;
+  }
+
   #decide(workload: Workload): boolean {
     const nomination = this.#room.nominations.get(workload.key);
+    if (nomination !== undefined && this.#reserved.delete(workload.key)) unreserve(workload, nomination, this.#room);
     const kept = nomination === undefined ? this.#reservations.against(workload) : [];
     const answerKey = keyOf(workload, kept);
     const known = nomination === undefined ? this.#answers.get(answerKey) : undefined;
@@ -84,9 +101,12 @@ export class Cycle {
     kept: readonly Reservation[],
   ): Answer | undefined {
     const known = this.#options.get(keyOf(workload, kept));
-    const problem = known === undefined ? queueProblem(workload, this.#room) : undefined;
+    const problem = known === undefined ? queueGate(workload, this.#room) : undefined;
     const refused = problem ?? queueFull(workload, this.#room);
-    if (refused !== undefined) return refused;
+    if (refused !== undefined) {
+      if (nomination !== undefined) this.#lapsed.push(workload.key);
+      return refused;
+    }
     const options = known ?? this.#optionsOf(workload, kept);
     for (const [i, group] of options.groups.entries()) {
       const fitting = this.#fitting(group, workload);
@@ -128,9 +148,7 @@ export class Cycle {
   /** Has a place cleared, or keeps the one that is being cleared. */
   #clear(workload: Workload, options: Options, nomination: Nomination | undefined): Answer | undefined {
     if (nomination !== undefined) {
-      const { cluster, until } = nomination;
-      const there = this.#room.clusters.find(({ name }) => name === cluster);
-      if (until > this.#room.now && there !== undefined && there.unusable === undefined) {
+      if (this.#isGood(nomination)) {
         reserve(workload, nomination, this.#room);
         return preempting(nomination);
       }
@@ -166,8 +184,7 @@ export class Cycle {
     this.#admitted.push(admit);
     this.#reservations.started(admit);
     scratch.commit(fit, option.state.shape());
-    this.#room.quota.add({ queue: workload.queue, charges: queueCharges });
-    this.#room.count(workload.queue);
+    this.#room.enter({ queue: workload.queue, charges: queueCharges });
   }
 
   /** Clusters that the policy allows and that were no candidates. */

@@ -57,6 +57,12 @@ function offset(zone: Zone, ms: number): number {
   return Number.isNaN(kept) ? askedOffset(zone, ms) : kept;
 }
 
+/** What clocks in the zone show then, less UTC, in ms; null: no such time zone. */
+export function offsetAt(timezone: string, ms: number): number | null {
+  const zone = zoneOf(timezone);
+  return zone === null || !Number.isFinite(ms) ? null : offset(zone, ms);
+}
+
 /** Month 1 to 12 and hour 0 to 23 as clocks in the zone show; null: no such time zone. */
 export function localTime(timezone: string, ms: number): { month: number; hour: number } | null {
   const zone = zoneOf(timezone);

@@ -157,6 +157,14 @@ export interface PreemptionPolicy {
   readonly borrowMaxPriority?: number;
 }
 
+/** How the past counts in a fair share. */
+export interface FairShareView {
+  /** After so long use counts half. */
+  readonly halfLifeMs: number;
+  /** An admission counts at once as if it had run so long. */
+  readonly entryPenaltyMs: number;
+}
+
 export interface QueueView {
   readonly name: string;
   readonly parent?: string;
@@ -166,6 +174,8 @@ export interface QueueView {
   readonly agingSeconds?: number;
   /** Share of what is idle, relative to the siblings'. Default 1. */
   readonly weight?: number;
+  /** Of a root: the past counts in whose turn it is below it. Default: it does not. */
+  readonly fairShare?: FairShareView;
   /** Default: nobody is pushed out. */
   readonly preemption?: PreemptionPolicy;
   /** A workload of the subtree that was admitted less than this ago is not pushed out. Default 0; the nearest queue counts. */
@@ -176,6 +186,8 @@ export interface QueueView {
   readonly reserveAfterMs?: number;
   /** Most workloads of the subtree that hold quota at once. Default: no bound. */
   readonly maxRunning?: number;
+  /** Most waiting workloads of the subtree that are considered at once. Default: no bound. */
+  readonly maxPending?: number;
   readonly quota: readonly QuotaRowView[];
   /** Namespaces that may use it; undefined: none. */
   readonly namespaceSelector?: { readonly matchLabels: Readonly<Record<string, string>> };
@@ -261,6 +273,8 @@ export interface Snapshot {
   readonly running?: () => readonly Running[];
   /** By Workload.key. */
   readonly nominations?: ReadonlyMap<string, Nomination>;
+  /** Mean use above its own in the past, by queue; in milli-GPU. */
+  readonly past?: ReadonlyMap<string, readonly QueueCharge[]>;
   /** Estimated cost of a completion by Workload.key, for queues that go by it. */
   readonly costs?: ReadonlyMap<string, number>;
   /** How long a workload is sure to run at most, in ms, by what it declares and what its queue has learned. */
@@ -269,6 +283,8 @@ export interface Snapshot {
   readonly turnAt?: (workload: Workload) => number | undefined;
   /** What is known of demand, by which nodes are chosen; absent: nothing. It never changes while it is looked at. */
   readonly learned?: Learned;
+  /** Queues that admit nothing in their subtree because a budget is used up, each with a sentence. */
+  readonly budgetHolds?: ReadonlyMap<string, string>;
   /** Labels of namespaces, for queues' selectors. */
   readonly namespaceLabels: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }

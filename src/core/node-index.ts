@@ -45,7 +45,7 @@ export class NodeIndex {
     this.memoryFree = table.memoryFree.slice(0, table.count);
     this.podsFree = table.podsFree.slice(0, table.count);
     for (let row = 0; row < table.count; row += 1) {
-      if (this.table.usable[row] === 1 && (this.podsFree[row] ?? 0) >= 1) this.#add(row);
+      if (this.#isListed(row)) this.#add(row);
     }
   }
 
@@ -74,12 +74,13 @@ export class NodeIndex {
 
   /** Takes what `pods` pods need on a node; below zero: gives it back. */
   take(row: number, pods: number, gpuMilli: number, cpuMilli: number, memoryMi: number): void {
-    this.#delete(row);
+    // A node that is cordoned, or has no room for a pod, stands in no bucket.
+    if (this.#isListed(row)) this.#delete(row);
     this.gpuFree[row] = (this.gpuFree[row] ?? 0) - pods * gpuMilli;
     this.cpuFree[row] = (this.cpuFree[row] ?? 0) - pods * cpuMilli;
     this.memoryFree[row] = (this.memoryFree[row] ?? 0) - pods * memoryMi;
     this.podsFree[row] = (this.podsFree[row] ?? 0) - pods;
-    if ((this.podsFree[row] ?? 0) >= 1 && this.table.usable[row] === 1) this.#add(row);
+    if (this.#isListed(row)) this.#add(row);
     this.changes.push(row);
   }
 
@@ -100,6 +101,10 @@ export class NodeIndex {
     const at = (this.table.accelerator[row] ?? -1) + 1;
     while (this.#buckets.length <= at) this.#buckets.push([]);
     return this.#buckets[at] ?? [];
+  }
+
+  #isListed(row: number): boolean {
+    return this.table.usable[row] === 1 && (this.podsFree[row] ?? 0) >= 1;
   }
 
   #add(row: number): void {

@@ -145,6 +145,24 @@ describe('a scratch of a table that its owner changes in place', () => {
   });
 });
 
+describe('what is given back for a trial and taken again', () => {
+  it.each([
+    ['a cordoned node', { usable: false }],
+    ['a node with no room for a pod', { podsFree: 0 }],
+  ])('on %s leaves the others to be found', (_what, over) => {
+    const names = [
+      { name: 'odd', gpusFree: 2, ...over },
+      { name: 'good', gpusFree: 2 },
+    ];
+    const scratch = new ClusterScratch(cluster('guian', { nodes: nodes(names) }));
+    const pod = { gpuMilli: 2000, cpuMilli: 1000, memoryMi: 1 };
+    const shape = scratch.shape(request({ cpuMilli: 1000, memoryMi: 1 }), 0, 2000);
+    scratch.charge(['odd', 'odd'], pod, -1);
+    scratch.charge(['odd', 'odd'], pod, 1);
+    expect(scratch.fit(1, shape)?.rows).toEqual([1]);
+  });
+});
+
 describe('a toleration', () => {
   const taint = { key: 'k', value: 'v', effect: 'NoSchedule' };
   it.each([

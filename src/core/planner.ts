@@ -6,8 +6,9 @@ import type { Filtered, Offer } from '../api/index.ts';
 import type { Snapshot, Workload } from './model.ts';
 import { totals } from './money.ts';
 import type { Fitting, Option } from './options.ts';
-import { fittingOf, obstacleOf, optionsOf, queueProblem, tryOption, wouldHold } from './options.ts';
+import { fittingOf, obstacleOf, optionsOf, tryOption, wouldHold } from './options.ts';
 import { filteredOf } from './pending.ts';
+import { queueGate } from './queue-gate.ts';
 import { rank } from './region.ts';
 import { money } from './region-reason.ts';
 import type { Ranked } from './region-terms.ts';
@@ -49,7 +50,7 @@ const LAST_SECOND = Date.parse('9999-12-31T23:59:59Z') / 1000;
 
 export function quote(workload: Workload, ask: QuoteAsk, snapshot: Snapshot, now: number): QuoteAnswer {
   const room = new Room(snapshot, now);
-  const problem = queueProblem(workload, room);
+  const problem = queueGate(workload, room);
   if (problem !== undefined) {
     return { offers: [], atOnce: 0, shortfalls: [{ cluster: '*', reason: problem.reason, message: problem.message }] };
   }

@@ -175,6 +175,41 @@ describe('a place that is being cleared', () => {
     ]);
   });
 
+  it('is not taken by those that were pushed out, though their turn comes first', () => {
+    const tree = [
+      queue('root', { quota: quota(8) }),
+      queue('mine', { parent: 'root', quota: quota(0), preemption: { ...ALL, borrow: 'LowerPriority' } }),
+      queue('theirs', { parent: 'root', quota: quota(0) }),
+    ];
+    const winner = workload('winner', { queue: 'mine', priority: 10, request: { pods: 1 } });
+    const state = world(1, [running('loser', [gpu(1)], { queue: 'theirs' })], tree);
+    const [cleared] = runCycle([winner], state, NOON).nominated;
+    expect(cleared?.nomination.victims).toMatchObject([{ key: 'loser' }]);
+    // Older, and of a queue with as small a share.
+    const loser = workload('loser', { queue: 'theirs', priority: 10, queuedAt: -1 });
+    const kept = new Map([['winner', cleared?.nomination as Nomination]]);
+    const plan = runCycle([winner, loser], world(1, [], tree, { nominations: kept }), NOON + 1000);
+    expect(plan.admitted.map(({ workload: { key } }) => key)).toEqual(['winner']);
+  });
+
+  it('is none where a queue would lose its own, which it would take back', () => {
+    const tree = [
+      queue('root', { quota: quota(16) }),
+      queue('mine', { parent: 'root', quota: quota(0), preemption: { ...ALL, borrow: 'LowerPriority' } }),
+      queue('theirs', { parent: 'root', quota: quota(8), preemption: ALL }),
+    ];
+    const runs = [gpu(1), gpu(2)].map((node) => running(node, [node], { queue: 'theirs' }));
+    const asks = (pods: number) => [workload('winner', { queue: 'mine', priority: 10, request: { pods } })];
+    expect(victimsOf(asks(2), world(2, runs, tree))).toEqual([]);
+    expect(victimsOf(asks(1), world(2, runs, tree))).toHaveLength(1);
+  });
+
+  it('is given up where its queue does not admit it any more', () => {
+    const full = [queue('q', { preemption: ALL, maxRunning: 0 })];
+    const plan = runCycle([big], world(2, [], full, { nominations }), NOON + 1000);
+    expect(plan.lapsed).toEqual(['big']);
+  });
+
   it('is taken when it is clear, and given up when its time is over', () => {
     const clear = world(2, [], queues, { nominations });
     expect(runCycle([big], clear, NOON + 1000).admitted[0]?.nodes).toEqual(first.nodes);

@@ -158,7 +158,17 @@ function minimal(trial: Trial, candidates: readonly Candidate[], room: Room): Ca
     fits = trial.fit() !== undefined;
   }
   if (!fits || gone.length === 0) return undefined;
-  return gone.length === 1 ? gone : thinned(trial, gone);
+  const needed = gone.length === 1 ? gone : thinned(trial, gone);
+  return needed.every((candidate) => isSpare(candidate, trial, room)) ? needed : undefined;
+}
+
+/** With all others gone, its queue still uses more than its own: else it would take the place back, and so on for ever. */
+function isSpare({ running, foreign, ancestor }: Candidate, trial: Trial, room: Room): boolean {
+  if (!foreign) return true;
+  trial.restore(running);
+  const isBorrowed = room.quota.isBorrowing(running.queue, ancestor, running.charges);
+  trial.release(running);
+  return isBorrowed;
 }
 
 /** From the dearest: whoever can stay, stays. */
@@ -193,6 +203,15 @@ export function reserve(workload: Workload, nomination: Nomination, room: Room):
   room.quota.add({ queue: workload.queue, charges: nomination.queueCharges });
   const cluster = room.clusters.find(({ name }) => name === nomination.cluster);
   if (cluster !== undefined) room.scratch(cluster).charge(nomination.nodes, podNeeds(workload, nomination), 1);
+}
+
+/** Gives a reserved place back, for the one that it is kept for. */
+export function unreserve(workload: Workload, nomination: Nomination, room: Room): void {
+  room.quota.remove({ queue: workload.queue, charges: nomination.queueCharges });
+  const cluster = room.clusters.find(({ name }) => name === nomination.cluster);
+  if (cluster === undefined) return;
+  room.scratch(cluster).charge(nomination.nodes, podNeeds(workload, nomination), -1);
+  room.countAnew(cluster);
 }
 
 function podNeeds({ request }: Workload, { accelerator }: Nomination): PodNeeds {

@@ -83,7 +83,8 @@ class Oracle {
     if (parent === undefined) return this.subtree(name) - this.usage(name);
     const [guaranteed, used] = [this.guaranteed(name), this.usage(name)];
     const stored = this.subtree(name) - guaranteed - Math.max(0, used - guaranteed);
-    return Math.max(0, guaranteed - used) + Math.min(this.available(parent), stored + this.borrowing(name));
+    const above = Math.min(this.available(parent), stored + this.borrowing(name));
+    return used < guaranteed ? guaranteed - used + Math.max(0, above) : above;
   }
 }
 

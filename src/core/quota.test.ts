@@ -75,6 +75,20 @@ describe('a tree of queues', () => {
     expect(tree.usage('org')[0]).toMatchObject({ nominalMilli: 16_000, usedMilli: 16_000, borrowedMilli: 0 });
   });
 
+  it('leaves a queue what it does not lend, also where the rest of the tree uses more than it may', () => {
+    const tree = QuotaTree.build([
+      leaf('org', undefined, row(0)),
+      leaf('a', 'org', row(8, { lendingLimit: 2000 })),
+      leaf('b', 'org', row(0)),
+    ]);
+    tree.add(use('b', 16));
+    expect(tree.excess()[0]).toMatchObject({ queue: 'org', milliGpus: 14_000 });
+    expect(most(tree, 'a')).toBe(6);
+    tree.add(use('a', 6));
+    expect(tree.excess()[0]).toMatchObject({ queue: 'org', milliGpus: 14_000 });
+    expect(most(tree, 'a')).toBe(0);
+  });
+
   it('binds borrowing by the borrower’s limit and lending by the lender’s', () => {
     const tree = QuotaTree.build([
       leaf('org', undefined),

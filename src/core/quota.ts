@@ -11,19 +11,16 @@
  *   usage      = own use + sum over children of what they use above their guaranteed part
  *   available  = root: subtree - usage;
  *                else: guaranteed part left + min(available(parent), lendable + borrowingLimit - usage above guaranteed)
+ *   where a part that is left is not lessened by those above that use more than they may (Kueue: it is)
  * A root has nothing to borrow from: its subtree is the cap. Units are milli-accelerators.
  */
-import type { QueueCharge, QueueView, QuotaRowView, QuotaUse } from './model.ts';
+import type { QueueCharge, QueueView, QuotaUse } from './model.ts';
+import { amount, Dimension, type QuotaKey, type QuotaUsageRow } from './quota-dimension.ts';
 import type { Forest, QueueNode, QueueProblem } from './quota-forest.ts';
 import { buildForest } from './quota-forest.ts';
 
+export type { QuotaKey } from './quota-dimension.ts';
 export type { QueueProblem } from './quota-forest.ts';
-
-/** A quota dimension; `*` stands for all. */
-export interface QuotaKey {
-  readonly accelerator: string;
-  readonly region: string;
-}
 
 export type QuotaCheck = { readonly ok: true } | QuotaShort;
 
@@ -38,15 +35,6 @@ export interface QuotaShort {
   readonly maxMilli: number;
   /** Queue on the path whose limit binds. */
   readonly at: string;
-}
-
-export interface QuotaUsageRow extends QuotaKey {
-  /** Of the queue's own, with its subtree. */
-  readonly nominalMilli: number;
-  /** In use in its subtree. */
-  readonly usedMilli: number;
-  /** In use above what the subtree brings in. */
-  readonly borrowedMilli: number;
 }
 
 /** A queue that uses more than it may, whatever the others leave idle. */
@@ -219,6 +207,38 @@ export class QuotaTree {
     return share / (node.view.weight ?? 1);
   }
 
+  /** What a queue used above its own in the past counts beside what it uses now, where that is above its own. */
+  setPast(queue: string, past: readonly QueueCharge[]): void {
+    const node = this.#forest.byName.get(queue);
+    if (node === undefined) return;
+    for (const { milliGpus, ...key } of past) this.#dimension(key).past[node.index] = amount(milliGpus);
+  }
+
+  /** What of charges that were added the queue, and each one above it below the root, uses above its own. */
+  borrowedOf(
+    queue: string,
+    charges: readonly QueueCharge[],
+  ): { readonly queue: string; readonly charge: QueueCharge }[] {
+    const path = this.#forest.byName.get(queue)?.path.slice(0, -1) ?? [];
+    return path.flatMap(({ index, view }) =>
+      charges.flatMap((charge) => {
+        const above = this.#dimensions.get(keyText(charge))?.row(index).borrowedMilli ?? 0;
+        const milliGpus = Math.min(charge.milliGpus, above);
+        return milliGpus > 0 ? [{ queue: view.name, charge: { ...charge, milliGpus } }] : [];
+      }),
+    );
+  }
+
+  /** Counts so much of charges that were added as if it had been used before. */
+  addPast(queue: string, charges: readonly QueueCharge[], part: number): void {
+    if (part <= 0) return;
+    for (const { queue: name, charge } of this.borrowedOf(queue, charges)) {
+      const index = this.#forest.byName.get(name)?.index ?? 0;
+      const { past } = this.#dimension(charge);
+      past[index] = (past[index] ?? 0) + charge.milliGpus * part;
+    }
+  }
+
   /** Parents before their children; each with its path to the root. */
   nodes(): readonly QueueNode[] {
     return this.#forest.nodes;
@@ -289,141 +309,6 @@ export class QuotaTree {
   }
 }
 
-/** One key over the whole forest; arrays are indexed by QueueNode.index. */
-class Dimension {
-  readonly key: QuotaKey;
-  readonly nominal: Float64Array;
-  readonly borrow: Float64Array;
-  readonly lend: Float64Array;
-  /** Nominal and what the children lend. */
-  readonly subtree: Float64Array;
-  /** Part of `subtree` that is not lent to the parent. */
-  readonly guaranteed: Float64Array;
-  /** Own use and what the children use above their guaranteed parts. */
-  readonly usage: Float64Array;
-  /** All use, and all nominal, of the subtree; for people. */
-  readonly used: Float64Array;
-  readonly nominalBelow: Float64Array;
-  /** 1: the queue or one below it has a row of this key. */
-  readonly declared: Uint8Array;
-
-  constructor(key: QuotaKey, queues: number) {
-    this.key = key;
-    this.nominal = new Float64Array(queues);
-    this.borrow = new Float64Array(queues).fill(Number.POSITIVE_INFINITY);
-    this.lend = new Float64Array(queues).fill(Number.POSITIVE_INFINITY);
-    this.subtree = new Float64Array(queues);
-    this.guaranteed = new Float64Array(queues);
-    this.usage = new Float64Array(queues);
-    this.used = new Float64Array(queues);
-    this.nominalBelow = new Float64Array(queues);
-    this.declared = new Uint8Array(queues);
-  }
-
-  setRow(index: number, row: QuotaRowView): void {
-    this.declared[index] = 1;
-    this.nominal[index] = amount(row.nominal);
-    if (row.borrowingLimit !== undefined) this.borrow[index] = amount(row.borrowingLimit);
-    if (row.lendingLimit !== undefined) this.lend[index] = amount(row.lendingLimit);
-  }
-
-  /** Sums up the tree; children come after their parents in `nodes`. */
-  settle(nodes: readonly QueueNode[]): void {
-    this.subtree.set(this.nominal);
-    this.nominalBelow.set(this.nominal);
-    for (let i = nodes.length - 1; i >= 0; i -= 1) {
-      const subtree = this.subtree[i] ?? 0;
-      const parent = nodes[i]?.path[1]?.index;
-      if (parent === undefined) continue;
-      const guaranteed = Math.max(0, subtree - (this.lend[i] ?? 0));
-      this.guaranteed[i] = guaranteed;
-      this.subtree[parent] = (this.subtree[parent] ?? 0) + subtree - guaranteed;
-      this.nominalBelow[parent] = (this.nominalBelow[parent] ?? 0) + (this.nominalBelow[i] ?? 0);
-      if (this.declared[i] === 1) this.declared[parent] = 1;
-    }
-  }
-
-  /** May be below zero where use is above the limits. */
-  available(path: readonly QueueNode[]): { available: number; at: string } {
-    let available = 0;
-    let at = '';
-    for (let level = path.length - 1; level >= 0; level -= 1) {
-      const node = path[level] as QueueNode;
-      const subtree = this.subtree[node.index] ?? 0;
-      const usage = this.usage[node.index] ?? 0;
-      if (level === path.length - 1) {
-        available = subtree - usage;
-        at = node.view.name;
-        continue;
-      }
-      const guaranteed = this.guaranteed[node.index] ?? 0;
-      const bound = subtree - guaranteed - Math.max(0, usage - guaranteed) + (this.borrow[node.index] ?? 0);
-      if (bound < available) {
-        available = bound;
-        at = node.view.name;
-      }
-      available += Math.max(0, guaranteed - usage);
-    }
-    return { available, at };
-  }
-
-  /** What would be available with everything idle. */
-  max(path: readonly QueueNode[]): number {
-    let max = 0;
-    for (let level = path.length - 1; level >= 0; level -= 1) {
-      const { index } = path[level] as QueueNode;
-      const subtree = this.subtree[index] ?? 0;
-      max =
-        level === path.length - 1
-          ? subtree
-          : Math.min((this.guaranteed[index] ?? 0) + max, subtree + (this.borrow[index] ?? 0));
-    }
-    return max;
-  }
-
-  add(path: readonly QueueNode[], milli: number): void {
-    let passedUp = milli;
-    for (const { index } of path) {
-      const guaranteed = this.guaranteed[index] ?? 0;
-      const before = this.usage[index] ?? 0;
-      const after = before + passedUp;
-      this.usage[index] = after;
-      this.used[index] = (this.used[index] ?? 0) + milli;
-      passedUp = Math.max(0, after - guaranteed) - Math.max(0, before - guaranteed);
-    }
-  }
-
-  /** Use beyond what the queue brings in and may borrow; a root borrows from nobody. */
-  excess({ index, path }: QueueNode): number {
-    const borrow = path.length === 1 ? 0 : (this.borrow[index] ?? 0);
-    return (this.usage[index] ?? 0) - (this.subtree[index] ?? 0) - borrow;
-  }
-
-  /** Whether the queue uses more than it brings in once `milli` more are used. */
-  isAbove(index: number, milli: number): boolean {
-    return (this.usage[index] ?? 0) + milli > (this.subtree[index] ?? 0);
-  }
-
-  /** Part of what the parent's tree holds that the child uses above its own, with `milli` more. */
-  shareOf(index: number, parent: number, milli: number): number {
-    const above = (this.usage[index] ?? 0) + milli - (this.subtree[index] ?? 0);
-    const lendable = this.subtree[parent] ?? 0;
-    if (above <= 0) return 0;
-    return lendable > 0 ? above / lendable : Number.POSITIVE_INFINITY;
-  }
-
-  row(index: number): QuotaUsageRow {
-    return {
-      ...this.key,
-      nominalMilli: this.nominalBelow[index] ?? 0,
-      usedMilli: this.used[index] ?? 0,
-      borrowedMilli: Math.max(0, (this.usage[index] ?? 0) - (this.subtree[index] ?? 0)),
-    };
-  }
-}
-
-/** What is no amount counts as none. */
-const amount = (milli: number): number => (milli > 0 ? Math.min(milli, Number.MAX_SAFE_INTEGER) : 0);
 const keyText = (key: QuotaKey): string => `${key.accelerator}\u0000${key.region}`;
 const keyName = ({ accelerator, region }: QuotaKey): string =>
   (accelerator === '*' ? 'any accelerator' : accelerator) + (region === '*' ? '' : ` in ${region}`);

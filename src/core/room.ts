@@ -1,4 +1,5 @@
-import type { ClusterView, GangRequest, Nomination, QueueView, Running, Snapshot } from './model.ts';
+import { entryPenalty } from './fair-share.ts';
+import type { ClusterView, GangRequest, Nomination, QueueView, QuotaUse, Running, Snapshot } from './model.ts';
 import { priceOrDearest } from './money.ts';
 import { ClusterScratch, type PodShape, type ShapeRoom } from './placement.ts';
 import { QuotaTree } from './quota.ts';
@@ -35,7 +36,8 @@ export class Room {
     this.clusters = [...snapshot.clusters].sort((a, b) => (a.name < b.name ? -1 : 1));
     this.quota = QuotaTree.build(snapshot.queues);
     for (const use of snapshot.quotaUse) this.quota.add(use);
-    for (const { queue } of snapshot.quotaUse) this.count(queue);
+    for (const { queue } of snapshot.quotaUse) this.#count(queue);
+    for (const [queue, past] of snapshot.past ?? []) this.quota.setPast(queue, past);
     this.nominations = snapshot.nominations ?? new Map();
     this.victims = new Set([...this.nominations.values()].flatMap(({ victims }) => victims.map(({ key }) => key)));
     this.#snapshot = snapshot;
@@ -53,8 +55,22 @@ export class Room {
     return this.#queues.get(name);
   }
 
+  /** Of the nearest queue on the path whose budget admits nothing new, a sentence. */
+  budgetHold(queue: string): string | undefined {
+    const holds = this.#snapshot.budgetHolds;
+    if (holds === undefined || holds.size === 0) return undefined;
+    return holds.get(this.quota.path(queue).find((name) => holds.has(name)) ?? '');
+  }
+
   /** One more workload of the queue holds quota. */
-  count(queue: string): void {
+  enter(use: QuotaUse): void {
+    this.quota.add(use);
+    const { fairShare } = this.#queues.get(this.quota.path(use.queue).at(-1) ?? '') ?? {};
+    if (fairShare !== undefined) this.quota.addPast(use.queue, use.charges, entryPenalty(fairShare));
+    this.#count(use.queue);
+  }
+
+  #count(queue: string): void {
     this.#holding.set(queue, (this.#holding.get(queue) ?? 0) + 1);
   }
 
@@ -121,6 +137,12 @@ export class Room {
       this.#shapes.set(key, state);
     }
     return state;
+  }
+
+  /** Room of the cluster has grown again. */
+  countAnew({ name }: ClusterView): void {
+    const prefix = `[${JSON.stringify(name)},`;
+    for (const [key, state] of this.#shapes) if (key.startsWith(prefix)) state.room = undefined;
   }
 
   /** Millionths of the cluster's currency for a kWh now. */

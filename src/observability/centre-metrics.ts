@@ -52,6 +52,11 @@ export class CentreMetrics {
       oldest: gauge('aidc_queue_oldest_pending_timestamp_seconds', 'When the longest waiting joined.', ['queue']),
       unschedulable: gauge('aidc_unschedulable_workloads', 'Workloads that wait, by reason.', ['reason']),
       quota: gauge('aidc_quota_gpus', 'Accelerators by quota row.', ['queue', 'gpu_model', 'region', 'kind']),
+      past: gauge(
+        'aidc_queue_borrowed_average_gpus',
+        'Mean use above its own by the half-life of the root’s fairShare, as of the last write of status.',
+        ['queue', 'gpu_model', 'region'],
+      ),
       ready: gauge('aidc_queue_ready', '1 while the queue can be used.', ['queue']),
     };
   }
@@ -97,6 +102,9 @@ export class CentreMetrics {
       const { name } = queue.metadata;
       const ready = queue.status?.conditions?.find((condition) => condition.type === CONDITION.Ready);
       this.#set('ready', { queue: name }, ready?.status === 'True' ? 1 : 0);
+      for (const { accelerator, region, meanMilliGpus } of queue.status?.fairShare?.borrowed ?? []) {
+        this.#set('past', { queue: name, gpu_model: accelerator, region }, meanMilliGpus / 1000);
+      }
       for (const row of queue.status?.usage ?? []) {
         const labels = { queue: name, gpu_model: row.accelerator, region: row.region };
         this.#set('quota', { ...labels, kind: 'nominal' }, row.nominal);

@@ -1,3 +1,4 @@
+export { BudgetMetrics } from './budget-metrics.ts';
 export { CentreMetrics } from './centre-metrics.ts';
 export { EventLoopWatch } from './event-loop.ts';
 export { LedgerMetrics } from './ledger-metrics.ts';

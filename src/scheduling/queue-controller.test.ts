@@ -6,6 +6,8 @@ import { Store } from '../kube/store.ts';
 import { FakeClock } from '../runtime/clock.ts';
 import { noopLogger } from '../runtime/logger.ts';
 import { noopMetrics } from '../runtime/metrics.ts';
+import { FairHistory } from './fair-history.ts';
+import { QueueBudgets } from './queue-budgets.ts';
 import { queueController } from './queue-controller.ts';
 
 const aQueue = (name: string, resourceVersion: string, over: Partial<ComputeQueue> = {}): ComputeQueue => ({
@@ -13,6 +15,11 @@ const aQueue = (name: string, resourceVersion: string, over: Partial<ComputeQueu
   spec: computeQueueSpec.parse({ quota: [{ nominal: 8 }], namespaceSelector: {} }),
   ...over,
 });
+
+const noUse = {
+  share: () => ({ cluster: 'c', accelerator: 'H100', gpus: 0, nodeShare: 0 }),
+  use: () => ({ gpuSeconds: 0, facilityJoules: 0, carbonGrams: 0, costMicros: 0, currency: 'CNY' }),
+};
 
 function setUp(outcomes: (WriteOutcome | Error)[] = []) {
   const clock = new FakeClock();
@@ -31,6 +38,8 @@ function setUp(outcomes: (WriteOutcome | Error)[] = []) {
       answer: () => undefined,
       costs: () => new Map(),
       forecast: () => new Map(),
+      budgets: new QueueBudgets({ queues, holders: () => [], use: noUse, onFreed: () => {}, clock }),
+      history: new FairHistory({ queues, holders: () => [], clock }),
       onCycle: (listener) => {
         listeners.push(listener);
         return () => {};
@@ -52,6 +61,7 @@ function setUp(outcomes: (WriteOutcome | Error)[] = []) {
         };
       },
     },
+    events: { event: () => {} },
     ready: () => state.ready,
     clock,
     logger: noopLogger,

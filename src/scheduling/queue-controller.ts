@@ -1,4 +1,5 @@
 import { COMPUTE_QUEUE, type ComputeQueue, GROUP, VERSION } from '../api/index.ts';
+import type { EventRecorder } from '../kube/events.ts';
 import type { Resource } from '../kube/resource.ts';
 import type { StatusWriter } from '../kube/status-writer.ts';
 import type { Store } from '../kube/store.ts';
@@ -7,16 +8,21 @@ import { Controller, type ReconcileResult } from '../runtime/controller.ts';
 import { errorMessage } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
+import { type BudgetNews, withSums } from './budget-status.ts';
 import { deriveQueueStatus, queueReports } from './queue-status.ts';
 import { queueView } from './queue-view.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface QueueControllerOptions {
   readonly queues: Store<ComputeQueue>;
-  readonly scheduler: Pick<Scheduler, 'holders' | 'pending' | 'answer' | 'costs' | 'forecast' | 'onCycle'>;
+  readonly scheduler: Pick<
+    Scheduler,
+    'holders' | 'pending' | 'answer' | 'costs' | 'forecast' | 'onCycle' | 'budgets' | 'history'
+  >;
   /** Stores of the workloads' objects: with them it changes who waits and who holds. */
   readonly workloads: readonly { subscribe(handler: () => void): unknown }[];
   readonly status: Pick<StatusWriter, 'writeObject'>;
+  readonly events: Pick<EventRecorder, 'event'>;
   /** Everything was listed once: before that nothing is said. */
   readonly ready: () => boolean;
   readonly clock: Clock;
@@ -71,39 +77,58 @@ class QueuePass {
   }
 
   async run(): Promise<ReconcileResult> {
-    const { clock, ready } = this.#options;
+    const { clock, ready, scheduler } = this.#options;
     const early = this.#notBefore - clock.monotonic();
     if (early > 0) return { requeueAfterMs: early };
     if (!ready()) return { requeueAfterMs: PACE_MS };
     const done = await Promise.all(this.#writes());
     this.#notBefore = clock.monotonic() + PACE_MS;
-    return done.every((well) => well) ? undefined : { requeueAfterMs: PACE_MS };
+    if (!done.every((well) => well)) return { requeueAfterMs: PACE_MS };
+    const nextMs = scheduler.budgets.nextChangeMs();
+    return nextMs === undefined ? undefined : { requeueAfterMs: Math.max(PACE_MS, nextMs - clock.now()) };
   }
 
   #writes(): Promise<boolean>[] {
     const { queues, scheduler, clock } = this.#options;
     const objects = [...queues.list()];
+    const looks = scheduler.budgets.look();
+    scheduler.history.look();
     const reports = queueReports({
       queues: objects.map(queueView),
       holders: scheduler.holders(),
       pending: scheduler.pending(),
       costs: scheduler.costs(),
       starts: scheduler.forecast(),
+      budgetHolds: scheduler.budgets.holds(),
       reason: ({ key }) => scheduler.answer(key)?.reason,
     });
     const nowMs = clock.now();
     return objects.flatMap((object) => {
       const report = reports.get(object.metadata.name);
-      return report === undefined ? [] : [this.#write(object, deriveQueueStatus(object, report, nowMs))];
+      if (report === undefined) return [];
+      const { name } = object.metadata;
+      const look = looks.get(name);
+      const sums = { look, fairShare: scheduler.history.status(name) };
+      const { status, closes, news } = withSums(object, deriveQueueStatus(object, report, nowMs), sums);
+      if (closes) scheduler.budgets.closing(name, look?.states ?? []);
+      return [this.#write(object, status, news)];
     });
   }
 
   /** @returns whether it need not be tried again */
-  async #write(object: ComputeQueue, wanted: NonNullable<ComputeQueue['status']>): Promise<boolean> {
-    const { queues, status, logger } = this.#options;
+  async #write(
+    object: ComputeQueue,
+    wanted: NonNullable<ComputeQueue['status']>,
+    news: readonly BudgetNews[],
+  ): Promise<boolean> {
+    const { queues, status, events, logger } = this.#options;
     try {
       const { outcome, object: stored } = await status.writeObject(RESOURCE, object, wanted);
       if (stored !== undefined) queues.applyIfCurrent(stored, object.metadata.resourceVersion);
+      if (outcome === 'written') {
+        for (const { type, reason, message, key } of news)
+          events.event(object, type, reason, message, { messageKey: key });
+      }
       return outcome !== 'conflict';
     } catch (error) {
       logger.warn('status of a queue not written', { queue: object.metadata.name, error: errorMessage(error) });

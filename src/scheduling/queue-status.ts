@@ -13,6 +13,8 @@ export interface QueueSight {
   readonly costs?: ReadonlyMap<string, number>;
   /** When those that wait are expected to start, in ms by Workload.key. */
   readonly starts?: ReadonlyMap<string, number>;
+  /** Queues whose budget admits nothing new, each with a sentence. */
+  readonly budgetHolds?: ReadonlyMap<string, string>;
   /** Why it waits, one word; undefined: not looked at yet. */
   readonly reason: (workload: Workload) => string | undefined;
 }
@@ -80,7 +82,7 @@ export function queueReports(sight: QueueSight): Map<string, QueueReport> {
         .map(([reason, count]) => ({ reason, count })),
       usage: usageOf(tree, view.name),
       ...(tree.isLeaf(view.name) ? { head: headOf(mine.head, sight.starts) } : {}),
-      ready: readiness(tree, view, mine),
+      ready: readiness(tree, view, mine, sight.budgetHolds),
     };
   };
   return new Map(sight.queues.map((view) => [view.name, report(view)]));
@@ -141,7 +143,12 @@ function settled(head: Head, before: Head, nowMs: number): Head {
   });
 }
 
-function readiness(tree: QuotaTree, { name, stopPolicy }: QueueView, own: Tally): QueueReport['ready'] {
+function readiness(
+  tree: QuotaTree,
+  { name, stopPolicy }: QueueView,
+  own: Tally,
+  budgetHolds: ReadonlyMap<string, string> = new Map(),
+): QueueReport['ready'] {
   const no = (reason: string, message: string): QueueReport['ready'] => ({ status: 'False', reason, message });
   const problem = tree.problems.get(name);
   if (problem !== undefined) return no(problem.reason, problem.message);
@@ -155,6 +162,8 @@ function readiness(tree: QuotaTree, { name, stopPolicy }: QueueView, own: Tally)
   const held = tree.heldBy(name);
   if (held === name) return no('Held', `its stopPolicy is ${stopPolicy}: it admits nothing new.`);
   if (held !== undefined) return no('Held', `queue ${held} above it has a stopPolicy: it admits nothing new.`);
+  const spent = budgetHolds.get(tree.path(name).find((one) => budgetHolds.has(one)) ?? '');
+  if (spent !== undefined) return no(PENDING_REASON.BudgetExhausted, spent);
   const message = children.length > 0 ? 'its leaves take workloads.' : 'it takes workloads.';
   return { status: 'True', reason: 'Ready', message };
 }

@@ -1,5 +1,5 @@
 import type { ComputeQueue } from '../api/index.ts';
-import type { QueueView } from '../core/model.ts';
+import type { FairShareView, QueueView } from '../core/model.ts';
 
 /** A ComputeQueue as the pure core sees it. */
 export function queueView(queue: ComputeQueue): QueueView {
@@ -14,6 +14,7 @@ export function queueView(queue: ComputeQueue): QueueView {
     ordering: spec.ordering,
     ...given({ agingSeconds: spec.agingSeconds }),
     weight: spec.weight,
+    ...given({ fairShare: fairShareOf(spec) }),
     preemption: {
       withinQueue,
       reclaim,
@@ -22,7 +23,11 @@ export function queueView(queue: ComputeQueue): QueueView {
     },
     reserveAfterMs: spec.reserveAfterSeconds * 1000,
     quotaDrainMs: spec.quotaDrainSeconds * 1000,
-    ...given({ minRuntimeMs: thousand(spec.minRuntimeSeconds), maxRunning: spec.limits.maxRunning }),
+    ...given({
+      minRuntimeMs: thousand(spec.minRuntimeSeconds),
+      maxRunning: spec.limits.maxRunning,
+      maxPending: spec.limits.maxPending,
+    }),
     quota: spec.quota.map(({ accelerator, region, nominal, borrowingLimit, lendingLimit }) => ({
       accelerator,
       region,
@@ -32,4 +37,10 @@ export function queueView(queue: ComputeQueue): QueueView {
     ...(spec.namespaceSelector === undefined ? {} : { namespaceSelector: spec.namespaceSelector }),
     stopPolicy: spec.stopPolicy,
   };
+}
+
+function fairShareOf({ fairShare }: ComputeQueue['spec']): FairShareView | undefined {
+  const { halfLifeSeconds, entryPenaltySeconds } = fairShare;
+  if (halfLifeSeconds === undefined) return undefined;
+  return { halfLifeMs: halfLifeSeconds * 1000, entryPenaltyMs: entryPenaltySeconds * 1000 };
 }

@@ -1,7 +1,9 @@
 import { type ComputeQueue, PENDING_REASON } from '../api/index.ts';
+import { backlog, isHopeless } from '../core/backlog.ts';
 import { Cycle } from '../core/cycle.ts';
 import type { Admit, Nominated, NotAdmitted, Reservation, Running, Snapshot, Workload } from '../core/model.ts';
 import { QuotaTree } from '../core/quota.ts';
+import type { UseSource } from '../core/use.ts';
 import type { Store } from '../kube/store.ts';
 import { clusterView, type Inventory, type Member, type MemberNamespace, type MemberSource } from '../regions/index.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -11,8 +13,10 @@ import { Changes } from './changes.ts';
 import { Demand } from './demand.ts';
 import { QuotaDrain } from './drain.ts';
 import { Estimates } from './estimates.ts';
+import { FairHistory } from './fair-history.ts';
 import { schedulerMetrics } from './metrics.ts';
 import { Nominations } from './nominations.ts';
+import { QueueBudgets } from './queue-budgets.ts';
 import { queueView } from './queue-view.ts';
 import { startForecast } from './start-forecast.ts';
 import { StartTimes } from './start-times.ts';
@@ -27,6 +31,8 @@ export interface SchedulerOptions {
   readonly epoch: () => number | undefined;
   /** Everything was listed once; before that nothing is decided. */
   readonly ready: () => boolean;
+  /** What is used by what is held, for budgets. */
+  readonly use: UseSource;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: RuntimeMetrics;
@@ -59,6 +65,8 @@ const MAX_ADMITTED = 500;
  * and made again.
  */
 export class Scheduler {
+  readonly budgets: QueueBudgets;
+  readonly history: FairHistory;
   readonly #options: SchedulerOptions;
   readonly #logger: Logger;
   readonly #metrics: ReturnType<typeof schedulerMetrics>;
@@ -81,6 +89,8 @@ export class Scheduler {
   /** Ends the wait for the next delay of a quota that was lowered. */
   #cancelDrain: (() => void) | undefined;
   #drainDue = true;
+  /** Some are not considered before others that wait leave. */
+  #isCrowded = false;
   readonly #listeners = new Set<() => void>();
   #dirty = true;
   #lookAtAllFrom = 0;
@@ -91,6 +101,12 @@ export class Scheduler {
     this.#changed = new Changes(options.queues, options.members);
     this.#logger = options.logger.child({ component: 'scheduler' });
     this.#metrics = schedulerMetrics(options.metrics);
+    this.budgets = new QueueBudgets({
+      ...options,
+      holders: () => this.holders(),
+      onFreed: () => this.wake(),
+    });
+    this.history = new FairHistory({ ...options, holders: () => this.holders() });
     // Status writes change a queue's version, not its generation: they must not cause the next cycle.
     options.queues.subscribe(({ old, obj, type }) => {
       if (type === 'updated' && old?.metadata.generation === obj.metadata.generation) return;
@@ -223,6 +239,7 @@ export class Scheduler {
       nominations: this.#nominations.view(),
       turnAt: (workload) => this.#forecast([workload]).get(workload.key),
       learned: this.#demand.learned(),
+      budgetHolds: this.budgets.holds(),
       namespaceLabels: new Map([...namespaces.list()].map((item) => [item.metadata.name, item.metadata.labels])),
     };
   }
@@ -295,7 +312,7 @@ export class Scheduler {
 
   /** Something changed, or it is time to try all again. */
   #isDue(): boolean {
-    return this.#dirty || this.#options.clock.monotonic() >= this.#lookAtAllFrom;
+    return this.#dirty || this.#options.clock.monotonic() >= this.#lookAtAllFrom || this.budgets.isResetDue();
   }
 
   /** Stops what queues use beyond a quota that was lowered, when their delay is over. */
@@ -327,9 +344,11 @@ export class Scheduler {
     }
     const marks = this.#changed.marks();
     const always = [...this.#nominations.keys(), ...this.#reservations.map(({ workload }) => workload.key)];
-    const heads = this.#pending.awake(marks, always);
+    const beyond = this.#beyond(state.queues);
+    const heads = this.#pending.awake(marks, always).filter(({ key }) => !beyond.has(key));
     this.#costs = this.#estimates.costs(this.#pending.values(), state.queues, clock.now());
-    const cycle = new Cycle(heads, { ...state, costs: this.#costs }, clock.now(), { limit: MAX_ADMITTED });
+    const past = this.history.look();
+    const cycle = new Cycle(heads, { ...state, costs: this.#costs, past }, clock.now(), { limit: MAX_ADMITTED });
     while (!cycle.step(SLICE)) {
       await new Promise((resolve) => setImmediate(resolve));
       if (signal.aborted) return;
@@ -350,13 +369,29 @@ export class Scheduler {
     this.#pending.park(plan.pending, marks, isStrict);
     this.#answer(plan.pending);
     this.#answer(this.#pending.unanswered());
+    this.#answer([...beyond.values()].filter((one) => this.#answers.get(one.workload.key)?.reason !== one.reason));
     for (const listener of this.#listeners) listener();
+  }
+
+  /** Those that are not considered, because so many before them wait; who has moved up is told what its equals are. */
+  #beyond(queues: Snapshot['queues']): Map<string, NotAdmitted> {
+    const beyond = backlog([...this.#pending.values()], queues, {
+      isNominated: (key) => this.#nominations.has(key),
+      lastReason: (key) => this.#answers.get(key)?.reason,
+    });
+    this.#isCrowded = beyond.size > 0;
+    for (const [key, { reason }] of this.#answers) {
+      if (reason === PENDING_REASON.BeyondMaxPending && !beyond.has(key)) this.#pending.retell(key);
+    }
+    return beyond;
   }
 
   #answer(answers: readonly NotAdmitted[]): void {
     for (const answer of answers) {
       if (this.#pending.get(answer.workload.key) !== answer.workload) continue;
+      const before = this.#answers.get(answer.workload.key)?.reason;
       this.#answers.set(answer.workload.key, answer);
+      if (this.#isCrowded && isHopeless(answer.reason) && !isHopeless(before)) this.#touch();
       this.#metrics.attempt('unschedulable');
       this.#binders.get(answer.workload.kind)?.notAdmitted(answer);
     }
@@ -450,6 +485,7 @@ export class Scheduler {
 
   #setPending(key: string, workload: Workload | undefined): void {
     if (workload === undefined) {
+      if (this.#isCrowded && this.#pending.get(key) !== undefined) this.#touch();
       this.#pending.delete(key);
       this.#answers.delete(key);
       this.#forgetNomination(key);
@@ -463,6 +499,7 @@ export class Scheduler {
     if (old !== undefined && (holder === undefined || old.run !== holder.run || old.cluster !== holder.cluster)) {
       this.#options.members.inventory(old.cluster)?.release(old.run);
       if (holder === undefined || old.attempt > 0) this.#changed.quota(old.queue);
+      if (old.attempt > 0) this.budgets.released(old);
       if (holder === undefined) this.#touch();
     }
     if (holder === undefined) {

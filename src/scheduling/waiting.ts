@@ -72,6 +72,12 @@ export class Waiting {
     if (of?.members.size === 0) this.#classes.delete(old.classKey);
   }
 
+  /** It is to be told the answer of its class anew. */
+  retell(key: string): void {
+    const workload = this.#all.get(key);
+    if (workload !== undefined) this.#classes.get(workload.classKey)?.unanswered.add(key);
+  }
+
   /** Whom to try now. @param always keys of some to be tried even when their class is parked */
   awake(marks: Marks, always: Iterable<string> = []): Workload[] {
     const found: Workload[] = [];

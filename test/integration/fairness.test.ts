@@ -215,7 +215,15 @@ describe('within a queue', () => {
     await applyAll(hub, [training('s4', 'alpha', 1)]);
     const full = await until('s4', 'QueueFull', (object) => admitted(object)?.reason === 'QueueFull');
     expect(admitted(full)?.message).toMatch(/limits.maxRunning is 2/);
-    await remove('s1', 's2', 's3', 's4');
+    // s2 came first and takes the only place of those that wait; without it s4 moves up by itself.
+    await applyAll(hub, [team('alpha', 48, { limits: { maxRunning: 2, maxPending: 1 } })]);
+    const beyond = await until('s4', 'not considered', (object) => admitted(object)?.reason === 'BeyondMaxPending');
+    expect(admitted(beyond)?.message).toMatch(/^2 workloads wait in queue alpha, and its limits.maxPending is 1/);
+    await remove('s2');
+    await until('s4', 'moved up', (object) => admitted(object)?.reason === 'QueueFull');
+    await remove('s1');
+    await until('s4', 'Running', phase('Running'));
+    await remove('s3', 's4');
     await applyAll(hub, [team('alpha', 24, { preemption: { withinQueue: 'LowerPriority', reclaim: 'Any' } })]);
   });
 

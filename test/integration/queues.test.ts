@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ComputeQueue, ModelTraining } from '../../src/api/index.ts';
 import { QUEUES, TRAININGS } from '../../src/hub/index.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import type { KubeObject } from '../../src/kube/resource.ts';
+import { EVENTS, type KubeObject } from '../../src/kube/resource.ts';
 import { h100Region, useEnvironment } from '../support/environment.ts';
 import {
   applyAll,
@@ -221,6 +221,69 @@ describe('a tree of ComputeQueues on real clusters', () => {
     const last = await getOrUndefined<Training>(hub, TRAININGS, 'team', 'endless');
     expect(last?.status?.phase).toBe('Queued');
     await remove('giant', 'endless', 'brief');
+  });
+
+  it('a budget holds the queue up when it is used, also over a restart, and not what runs', async () => {
+    // A board costs 8 CNY an hour: 8 of them some 0.018 CNY a second with their power.
+    const chat = (costMicros: number): Promise<void> =>
+      applyAll(hub, [
+        queue('chat', {
+          parent: 'centre',
+          quota,
+          namespaceSelector: {},
+          budgets: [{ period: 'Year', costMicros, currency: 'CNY', action: 'Hold', warnPermille: 300 }],
+        }),
+      ]);
+    const budgetOf = (object: Queue) => object.status?.budgets?.[0];
+    const microsPerSecond = 20_000;
+    await chat(100_000);
+    await untilQueue('chat', 'counted', (object) => budgetOf(object)?.used === 0);
+    await applyAll(hub, [training('spender', 'chat', 1)]);
+    await running('spender');
+    const spent = await untilQueue(
+      'chat',
+      'exhausted',
+      (object) => budgetOf(object)?.state === 'Exhausted' && readyOf(object)?.reason === 'BudgetExhausted',
+    );
+    expect(budgetOf(spent)).toMatchObject({ period: 'Year', measure: 'costMicros', currency: 'CNY', limit: 100_000 });
+    expect(budgetOf(spent)?.used).toBeGreaterThanOrEqual(100_000);
+    const within = spent.status?.conditions?.find((entry) => entry.type === 'WithinBudget');
+    expect(within).toMatchObject({ status: 'False', reason: 'BudgetExhausted' });
+    expect(within?.message).toMatch(/ of 0\.10 CNY of the year are used; it resets at 20\d\d-12-31T16:00:00Z/);
+    await applyAll(hub, [training('late', 'chat', 1), training('neighbour', 'weather', 1)]);
+    await running('neighbour');
+    const late = await untilTraining('late', 'held', (object) => admittedOf(object)?.reason === 'BudgetExhausted');
+    expect(admittedOf(late)?.message).toMatch(
+      /^queue chat has used .* of 0\.10 CNY .* resets at .*, or the budget is raised/,
+    );
+    expect((await running('spender')).status?.attempt).toBe(1);
+    await eventually('events', async () => {
+      const { items } = await hub.list<KubeObject & { reason: string }>(EVENTS, { namespace: 'default' });
+      const reasons = items.filter(({ metadata }) => metadata.name.startsWith('chat.')).map(({ reason }) => reason);
+      return reasons.includes('BudgetNearlyUsed') && reasons.includes('BudgetExhausted');
+    });
+    expect(await operator.metrics.expose(() => {})).toMatch(
+      /aidc_queue_budget_exhausted\{queue="chat",period="Year",measure="costMicros",currency="CNY"\} 1/,
+    );
+    await operator.stop();
+    operator = await startOperator(centre.environment);
+    await hub.mergePatch(TRAININGS, { namespace: 'team', name: 'spender', body: { spec: { suspend: true } } });
+    const stopped = await untilTraining('spender', 'Suspended', (object) => object.status?.phase === 'Suspended');
+    const used = stopped.status?.usage?.costMicros ?? 0;
+    const closed = await untilQueue(
+      'chat',
+      'closed',
+      (object) => (budgetOf(object)?.used ?? 0) >= used - microsPerSecond,
+    );
+    expect(budgetOf(closed)?.used).toBeLessThan(used + 5 * microsPerSecond);
+    expect(budgetOf(closed)?.countedFrom).toBe(budgetOf(spent)?.countedFrom);
+    expect((await untilTraining('late', 'looked at', () => true)).status?.admission).toBeUndefined();
+    await chat(1_000_000_000_000);
+    await running('late');
+    await untilReason('chat', 'Ready');
+    await remove('spender', 'late', 'neighbour');
+    await applyAll(hub, [queue('chat', { parent: 'centre', quota, namespaceSelector: {} })]);
+    await untilQueue('chat', 'no budget', ({ status }) => status?.budgets === undefined);
   });
 
   it('is written at most once a second, however much happens', async () => {

@@ -61,7 +61,12 @@ export const WITH_OPTIONAL_BLOCKS: Readonly<Record<string, object>> = {
     electricity: { tariff: [{ months: [7, 8], hours: [14], pricePerKWhMicros: 1 }, { pricePerKWhMicros: 2 }] },
     userLatency: [{ region: 'lingang', ms: 30 }],
   },
-  ComputeQueue: { parent: 'root', quota: [{ nominal: 8 }], namespaceSelector: {} },
+  ComputeQueue: {
+    parent: 'root',
+    quota: [{ nominal: 8 }],
+    namespaceSelector: {},
+    budgets: [{ period: 'Month', gpuHours: 1000 }],
+  },
 };
 
 const hami = (perUnit: object) => ({
@@ -87,6 +92,11 @@ export interface RuleExample {
   readonly message: string;
   readonly accepted: readonly Case[];
   readonly refused: readonly Case[];
+}
+
+/** Budgets of a queue, each of a month where it does not say otherwise. */
+function budgets(...list: readonly object[]): Case {
+  return { spec: { budgets: list.map((one) => ({ period: 'Month', ...one })) } };
 }
 
 /** A field that may be changed only in an update that finds or leaves `suspend: true`. */
@@ -283,9 +293,43 @@ export const RULE_EXAMPLES: readonly RuleExample[] = [
   {
     kind: 'ComputeQueue',
     at: '',
+    message: 'spec.fairShare.halfLifeSeconds belongs to a root: it holds for the whole tree.',
+    accepted: [{ spec: { fairShare: { halfLifeSeconds: 60 } } }, { spec: { parent: 'root', fairShare: {} } }],
+    refused: [{ spec: { fairShare: { halfLifeSeconds: 60 }, parent: 'root' } }],
+  },
+  {
+    kind: 'ComputeQueue',
+    at: '',
     message: 'a queue cannot be its own parent.',
     accepted: [{ name: 'leaf', spec: { parent: 'root' } }],
     refused: [{ name: 'leaf', spec: { parent: 'leaf' } }],
+  },
+  {
+    kind: 'ComputeQueue',
+    at: '.spec.budgets[]',
+    message: 'set exactly one of gpuHours, kWh, costMicros and carbonGrams.',
+    accepted: [budgets({ gpuHours: 1 }), budgets({ kWh: 1 }), budgets({ carbonGrams: 1 })],
+    refused: [budgets({}), budgets({ gpuHours: 1, kWh: 1 })],
+  },
+  {
+    kind: 'ComputeQueue',
+    at: '.spec.budgets[]',
+    message: 'currency goes with costMicros: set both or neither.',
+    accepted: [budgets({ costMicros: 1, currency: 'CNY' })],
+    refused: [budgets({ costMicros: 1 }), budgets({ kWh: 1, currency: 'CNY' })],
+  },
+  {
+    kind: 'ComputeQueue',
+    at: '.spec.budgets',
+    message: 'one budget for each period and measure (and currency).',
+    accepted: [
+      budgets({ gpuHours: 1 }, { kWh: 1 }, { carbonGrams: 1 }, { period: 'Year', gpuHours: 1 }),
+      budgets({ costMicros: 1, currency: 'CNY' }, { costMicros: 1, currency: 'USD' }),
+    ],
+    refused: [
+      budgets({ gpuHours: 1 }, { gpuHours: 2, action: 'Hold' }),
+      budgets({ costMicros: 1, currency: 'CNY' }, { costMicros: 2, currency: 'CNY' }),
+    ],
   },
 ];
 
