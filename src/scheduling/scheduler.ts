@@ -1,7 +1,7 @@
 import { type ComputeQueue, PENDING_REASON } from '../api/index.ts';
 import { backlog, isHopeless } from '../core/backlog.ts';
 import { Cycle } from '../core/cycle.ts';
-import type { Admit, Nominated, NotAdmitted, Reservation, Running, Snapshot, Workload } from '../core/model.ts';
+import type { Admit, Nominated, NotAdmitted, Running, Snapshot, Workload } from '../core/model.ts';
 import { QuotaTree } from '../core/quota.ts';
 import type { UseSource } from '../core/use.ts';
 import type { Store } from '../kube/store.ts';
@@ -9,17 +9,17 @@ import { clusterView, type Inventory, type Member, type MemberNamespace, type Me
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
+import { type Assumed, assume, isOlder } from './assumed.ts';
 import { Changes } from './changes.ts';
 import { Demand } from './demand.ts';
 import { QuotaDrain } from './drain.ts';
-import { Estimates } from './estimates.ts';
 import { FairHistory } from './fair-history.ts';
+import { Foresight } from './foresight.ts';
 import { schedulerMetrics } from './metrics.ts';
 import { Nominations } from './nominations.ts';
+import { Pace } from './pace.ts';
 import { QueueBudgets } from './queue-budgets.ts';
 import { queueView } from './queue-view.ts';
-import { startForecast } from './start-forecast.ts';
-import { StartTimes } from './start-times.ts';
 import type { Binder, Holder, Observation } from './types.ts';
 import { Waiting } from './waiting.ts';
 
@@ -38,20 +38,6 @@ export interface SchedulerOptions {
   readonly metrics: RuntimeMetrics;
 }
 
-/** A decision that was made and is not yet seen back in the watch. */
-interface Assumed {
-  readonly holder: Holder;
-  readonly workload: Workload;
-  /** Version of the object the write made; undefined while the write is under way. */
-  resourceVersion?: string | undefined;
-}
-
-/** Waits for more events this long before a cycle, but never longer than MAX_WINDOW_MS after the first. */
-const IDLE_WINDOW_MS = 10;
-const MAX_WINDOW_MS = 100;
-/** Chances with which an end is foreseen: of what is waited for, and of what may go before. */
-const LIKELY = 0.5;
-const SURELY = 0.9;
 const RESERVATION_LOOK_MS = 10_000;
 /** Protections against preemption and waits for a reservation end with time: even who is parked is tried this often. */
 const LOOK_AT_ALL_MS = 30_000;
@@ -78,12 +64,10 @@ export class Scheduler {
   readonly #answers = new Map<string, NotAdmitted>();
   readonly #nominations = new Nominations();
   readonly #drain = new QuotaDrain();
-  readonly #estimates = new Estimates();
-  readonly #startTimes = new StartTimes();
+  readonly #foresight = new Foresight();
   readonly #demand = new Demand();
   /** As of the last cycle. */
   #costs: ReadonlyMap<string, number> = new Map();
-  #reservations: readonly Reservation[] = [];
   /** Ends the wait for the next look at what is kept for whom: that changes with time alone. */
   #cancelLook: (() => void) | undefined;
   /** Ends the wait for the next delay of a quota that was lowered. */
@@ -92,12 +76,12 @@ export class Scheduler {
   /** Some are not considered before others that wait leave. */
   #isCrowded = false;
   readonly #listeners = new Set<() => void>();
-  #dirty = true;
   #lookAtAllFrom = 0;
-  #wake: (() => void) | undefined;
+  readonly #pace: Pace;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#pace = new Pace(options.clock);
     this.#changed = new Changes(options.queues, options.members);
     this.#logger = options.logger.child({ component: 'scheduler' });
     this.#metrics = schedulerMetrics(options.metrics);
@@ -127,8 +111,7 @@ export class Scheduler {
   /** Told of each change of a workload's object, in order. */
   observe(observation: Observation): void {
     const { key } = observation;
-    if (observation.service !== undefined) this.#estimates.observe(key, observation.service);
-    if (observation.started !== undefined) this.#startTimes.observe(key, observation.started);
+    this.#foresight.observe(observation);
     this.#demand.observe(observation);
     const assumed = this.#assumed.get(key);
     if (assumed !== undefined) {
@@ -156,8 +139,7 @@ export class Scheduler {
 
   /** The object is gone. */
   forget(key: string): void {
-    this.#estimates.forget(key);
-    this.#startTimes.forget(key);
+    this.#foresight.forget(key);
     this.#demand.forget(key);
     this.#assumed.delete(key);
     this.#setHolder(key, undefined);
@@ -167,12 +149,7 @@ export class Scheduler {
   /** Something changed that a placement could depend on. */
   wake(): void {
     this.#changed.settings();
-    this.#lookSoon();
-  }
-
-  #lookSoon(): void {
-    this.#dirty = true;
-    this.#wake?.();
+    this.#pace.soon();
   }
 
   /** Called after each cycle. */
@@ -199,22 +176,11 @@ export class Scheduler {
     return this.#forecast([]);
   }
 
-  /** @param asking such as only ask when they could start */
   #forecast(asking: readonly Workload[]): ReadonlyMap<string, number> {
-    const nowMs = this.#options.clock.now();
     const { clusters, running = () => [] } = this.snapshot();
-    const asks = new Set(asking.map(({ key }) => key));
-    return startForecast(
-      {
-        clusters,
-        running: running(),
-        pending: [...this.#pending.values(), ...asking],
-        reservations: this.#reservations,
-        reason: ({ key }) => (asks.has(key) ? PENDING_REASON.InsufficientGPU : this.answer(key)?.reason),
-        seconds: ({ key }) => this.#estimates.remainingMs(key, LIKELY, nowMs) / 1000,
-      },
-      nowMs,
-    );
+    const reason = (key: string) => this.answer(key)?.reason;
+    const sight = { clusters, running: running(), pending: this.#pending.values(), reason };
+    return this.#foresight.starts(sight, asking, this.#options.clock.now());
   }
 
   /** Why it waits, by the last cycle that looked at it. */
@@ -229,13 +195,13 @@ export class Scheduler {
       clusters: members.list().flatMap((member) => {
         const inventory = members.inventory(member.name);
         if (inventory === undefined) return [];
-        const startSeconds = this.#startTimes.seconds(member.name);
+        const startSeconds = this.#foresight.startSeconds(member.name);
         return [{ ...clusterView(member.object, inventory, member.unusable()), startSeconds }];
       }),
       queues: [...queues.list()].map(queueView),
       quotaUse: [...this.#holders.values()].map((holder) => ({ queue: holder.queue, charges: holder.charges })),
       running: () => [...this.#holders.values()].filter(({ attempt }) => attempt > 0).map((one) => this.#running(one)),
-      runMs: ({ key }) => this.#estimates.remainingMs(key, SURELY, this.#options.clock.now()),
+      runMs: ({ key }) => this.#foresight.longestMs(key, this.#options.clock.now()),
       nominations: this.#nominations.view(),
       turnAt: (workload) => this.#forecast([workload]).get(workload.key),
       learned: this.#demand.learned(),
@@ -264,14 +230,14 @@ export class Scheduler {
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     while (!signal.aborted) {
-      await this.#waitForWork(signal);
+      await this.#pace.wait(() => this.#drainDue || (this.#isDue() && this.#pending.size > 0), signal);
       if (signal.aborted) return;
       const epoch = this.#options.epoch();
       if (epoch === undefined || !this.#options.ready()) {
         await clock.sleep(100, signal).catch(() => {});
         continue;
       }
-      this.#dirty = false;
+      this.#pace.begin();
       const started = clock.monotonic();
       try {
         if (this.#drainDue) this.#drainQuota();
@@ -279,7 +245,7 @@ export class Scheduler {
       } catch (error) {
         // A cycle is pure: the same input would throw again at once, so wait before the next look.
         this.#logger.error('scheduling cycle failed', { error });
-        this.#dirty = true;
+        this.#pace.soon();
         await clock.sleep(1000, signal).catch(() => {});
       }
       // Leaves most of the time to watches and writes, however long a cycle takes.
@@ -287,32 +253,9 @@ export class Scheduler {
     }
   }
 
-  async #waitForWork(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
-    while (!signal.aborted && !(this.#drainDue || (this.#isDue() && this.#pending.size > 0))) {
-      await new Promise<void>((resolve) => {
-        const done = (): void => {
-          this.#wake = undefined;
-          signal.removeEventListener('abort', done);
-          cancel();
-          resolve();
-        };
-        const cancel = clock.setTimer(done, 1000);
-        this.#wake = done;
-        signal.addEventListener('abort', done, { once: true });
-      });
-    }
-    const first = clock.monotonic();
-    let before = -1;
-    while (!signal.aborted && before !== this.#changes && clock.monotonic() - first < MAX_WINDOW_MS) {
-      before = this.#changes;
-      await clock.sleep(IDLE_WINDOW_MS, signal).catch(() => {});
-    }
-  }
-
   /** Something changed, or it is time to try all again. */
   #isDue(): boolean {
-    return this.#dirty || this.#options.clock.monotonic() >= this.#lookAtAllFrom || this.budgets.isResetDue();
+    return this.#pace.isDue || this.#options.clock.monotonic() >= this.#lookAtAllFrom || this.budgets.isResetDue();
   }
 
   /** Stops what queues use beyond a quota that was lowered, when their delay is over. */
@@ -328,10 +271,8 @@ export class Scheduler {
   /** A quota was changed, or the delay of one that was lowered is over. */
   #drainSoon(): void {
     this.#drainDue = true;
-    this.#lookSoon();
+    this.#pace.soon();
   }
-
-  #changes = 0;
 
   /** In slices: watches, probes and the lease must get their turn while thousands are placed. */
   async #cycle(epoch: number, signal: AbortSignal): Promise<void> {
@@ -343,10 +284,10 @@ export class Scheduler {
       this.#lookAtAllFrom = started + LOOK_AT_ALL_MS;
     }
     const marks = this.#changed.marks();
-    const always = [...this.#nominations.keys(), ...this.#reservations.map(({ workload }) => workload.key)];
+    const always = [...this.#nominations.keys(), ...this.#foresight.reservations.map(({ workload }) => workload.key)];
     const beyond = this.#beyond(state.queues);
     const heads = this.#pending.awake(marks, always).filter(({ key }) => !beyond.has(key));
-    this.#costs = this.#estimates.costs(this.#pending.values(), state.queues, clock.now());
+    this.#costs = this.#foresight.costs(this.#pending.values(), state.queues, clock.now());
     const past = this.history.look();
     const cycle = new Cycle(heads, { ...state, costs: this.#costs, past }, clock.now(), { limit: MAX_ADMITTED });
     while (!cycle.step(SLICE)) {
@@ -355,16 +296,16 @@ export class Scheduler {
     }
     const plan = cycle.plan();
     this.#metrics.cycleSeconds((clock.monotonic() - started) / 1000);
-    this.#reservations = plan.reservations;
+    this.#foresight.reservations = plan.reservations;
     this.#cancelLook?.();
-    if (plan.reservations.length > 0) this.#cancelLook = clock.setTimer(() => this.#lookSoon(), RESERVATION_LOOK_MS);
+    if (plan.reservations.length > 0) this.#cancelLook = clock.setTimer(() => this.#pace.soon(), RESERVATION_LOOK_MS);
     for (const key of plan.lapsed) this.#forgetNomination(key);
     for (const nominated of plan.nominated) void this.#nominate(nominated);
     for (const admit of plan.admitted) {
       // Meanwhile it may have changed, or gone.
       if (this.#pending.get(admit.workload.key) === admit.workload) this.#assume(admit, epoch);
     }
-    if (plan.admitted.length + plan.pending.length < heads.length) this.#dirty = true;
+    if (plan.admitted.length + plan.pending.length < heads.length) this.#pace.soon();
     const isStrict = ({ queue }: Workload): boolean => this.#options.queues.get(queue)?.spec.ordering === 'StrictFIFO';
     this.#pending.park(plan.pending, marks, isStrict);
     this.#answer(plan.pending);
@@ -433,35 +374,10 @@ export class Scheduler {
     const admit = victims === undefined ? decided : { ...decided, decision: { ...decided.decision, victims } };
     const binder = this.#binders.get(workload.kind);
     if (binder === undefined) return;
-    const holder: Holder = {
-      key: workload.key,
-      kind: workload.kind,
-      uid: workload.key.split('/')[0] ?? '',
-      attempt: 0,
-      run: `${workload.key}/assumed`,
-      namespace: workload.namespace,
-      name: workload.name,
-      cluster: admit.cluster,
-      queue: workload.queue,
-      charges: admit.queueCharges,
-      accelerator: admit.accelerator,
-      priority: workload.priority,
-      // What is not seen back yet is nobody's victim.
-      preemptible: false,
-      ending: false,
-      admittedAtMs: this.#options.clock.now(),
-      lossSince: () => this.#options.clock.now(),
-      nodes: admit.nodes,
-      perPod: {
-        cpuMilli: workload.request.cpuMilli,
-        memoryMi: workload.request.memoryMi,
-        gpuMilli: admit.gpusPerNode * 1000,
-      },
-    };
-    const assumed: Assumed = { holder, workload };
+    const assumed = assume(admit, this.#options.clock.now());
     this.#assumed.set(workload.key, assumed);
     this.#setPending(workload.key, undefined);
-    this.#setHolder(workload.key, holder);
+    this.#setHolder(workload.key, assumed.holder);
     void this.#bind(binder, admit, assumed, epoch);
   }
 
@@ -526,13 +442,12 @@ export class Scheduler {
       ...holder,
       admittedAt: holder.admittedAtMs,
       lossSince: holder.lossSince(),
-      endsAt: nowMs + this.#estimates.remainingMs(holder.key, LIKELY, nowMs),
+      endsAt: this.#foresight.endsAt(holder.key, nowMs),
     };
   }
 
   #touch(): void {
-    this.#changes += 1;
-    this.#lookSoon();
+    this.#pace.touch();
   }
 
   /** A member's capacity: what its stores say, and what we have reserved there. */
@@ -546,9 +461,4 @@ export class Scheduler {
       this.#touch();
     };
   }
-}
-
-/** Resource versions of one kind are ordered numbers (Kubernetes 1.35 and later say so officially). */
-function isOlder(seen: string, written: string | undefined): boolean {
-  return written === undefined || BigInt(seen) < BigInt(written);
 }

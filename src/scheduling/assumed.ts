@@ -1,0 +1,42 @@
+import type { Admit, Workload } from '../core/model.ts';
+import type { Holder } from './types.ts';
+
+/** A decision that was made and is not yet seen back in the watch. */
+export interface Assumed {
+  readonly holder: Holder;
+  readonly workload: Workload;
+  /** Version of the object the write made; undefined while the write is under way. */
+  resourceVersion?: string | undefined;
+}
+
+/** What the workload holds from the decision on. */
+export function assume({ workload, ...admit }: Admit, nowMs: number): Assumed {
+  const { key, kind, namespace, name, queue, priority, request } = workload;
+  const holder: Holder = {
+    key,
+    kind,
+    uid: key.split('/')[0] ?? '',
+    attempt: 0,
+    run: `${key}/assumed`,
+    namespace,
+    name,
+    cluster: admit.cluster,
+    queue,
+    charges: admit.queueCharges,
+    accelerator: admit.accelerator,
+    priority,
+    // What is not seen back yet is nobody's victim.
+    preemptible: false,
+    ending: false,
+    admittedAtMs: nowMs,
+    lossSince: () => nowMs,
+    nodes: admit.nodes,
+    perPod: { cpuMilli: request.cpuMilli, memoryMi: request.memoryMi, gpuMilli: admit.gpusPerNode * 1000 },
+  };
+  return { holder, workload };
+}
+
+/** Resource versions of one kind are ordered numbers (Kubernetes 1.35 and later say so officially). */
+export function isOlder(seen: string, written: string | undefined): boolean {
+  return written === undefined || BigInt(seen) < BigInt(written);
+}
