@@ -149,7 +149,7 @@ describe('the chart, rendered', () => {
     ['networkPolicy.enable=true', 'enable'],
     ['serviceMonitor.interval=soon', 'interval'],
     ['resources.request.cpu=1', 'request'],
-    ['commonLabels.app\\\\.kubernetes\\\\.io/name=x', 'commonLabels'],
+    ['commonLabels.app\\\\.kubernetes\\\\.io/name=x', "invalid propertyName 'app.kubernetes.io/name'"],
     ['member.createNamespaces=maybe', 'createNamespaces'],
   ])('refuses --set %s and names it', async (value, name) => {
     await expect(shell.render(`${INSTALL}hub --set ${value}`)).rejects.toThrow(name);
