@@ -22,9 +22,10 @@ export async function startOperator(
   serial += 1;
   const env: Record<string, string> = {
     AIDC_CREATE_NAMESPACES: 'true',
-    // Short, so that the next operator takes over soon when one does not release.
-    AIDC_LEASE_SECONDS: '3',
-    AIDC_RENEW_SECONDS: '2',
+    // The next operator takes over at once, since one that is stopped lets go. Long enough for a machine that is busy
+    // with other tests: requests are cut to what is left of the lease.
+    AIDC_LEASE_SECONDS: '15',
+    AIDC_RENEW_SECONDS: '10',
     AIDC_RETRY_SECONDS: '0.3',
     AIDC_IDENTITY: `test-${process.pid}-${serial}`,
   };
