@@ -456,6 +456,7 @@ export class Scheduler {
         cpuMilli: workload.request.cpuMilli,
         memoryMi: workload.request.memoryMi,
         gpuMilli: admit.gpusPerNode * 1000,
+        capWatts: workload.request.capWatts,
       },
     };
     const assumed: Assumed = { holder, workload };
