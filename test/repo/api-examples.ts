@@ -149,6 +149,7 @@ function named(kind: string, message: string, good: readonly string[], bad: read
   return { kind, at: '', message, accepted: cases(good), refused: cases(bad) };
 }
 
+const ASCEND = { type: 'Ascend910B', resourceName: 'huawei.com/Ascend910', boardWatts: 400, gpuHourMicros: 1 };
 const h100 = (countPerNode: number) => ({ accelerators: [{ type: 'H100', countPerNode }] });
 const long = (length: number) => 'a'.repeat(length);
 const workloadName =
@@ -229,6 +230,20 @@ export const RULE_EXAMPLES: readonly RuleExample[] = [
     accepted: [backoff({ initialSeconds: 600 }), backoff({ initialSeconds: 5, maxSeconds: 5 }), backoff({})],
     refused: [backoff({ initialSeconds: 601 }), backoff({ maxSeconds: 29 })],
   },
+  {
+    kind: 'ModelTraining',
+    at: '.spec.energy',
+    message: 'gpuPowerCapWatts is set if and only if powerCap is Fixed.',
+    accepted: [
+      { spec: { energy: { powerCap: 'Fixed', gpuPowerCapWatts: 300 } } },
+      { spec: { energy: { powerCap: 'Auto' } } },
+    ],
+    refused: [
+      { spec: { energy: { gpuPowerCapWatts: 300 } } },
+      { spec: { energy: { powerCap: 'Auto', gpuPowerCapWatts: 300 } } },
+      { spec: { energy: { powerCap: 'Fixed' } } },
+    ],
+  },
   immutable('ModelServing', '.spec.model.class', {}, { model: { class: 'LLM' } }),
   immutable('ModelServing', '.spec.nodesPerReplica', { nodesPerReplica: 2 }, { nodesPerReplica: 3 }),
   {
@@ -281,6 +296,24 @@ export const RULE_EXAMPLES: readonly RuleExample[] = [
     message: 'set exactly one of kubeconfigSecretRef and inCluster: true.',
     accepted: [{}, { spec: { inCluster: false, kubeconfigSecretRef: { name: 'a' } } }],
     refused: [{ spec: { inCluster: null } }, { spec: { kubeconfigSecretRef: { name: 'a' } } }],
+  },
+  {
+    kind: 'RegionalCluster',
+    at: '.spec',
+    message: 'power.budgetWatts needs boardWatts above 0 of every accelerator.',
+    accepted: [
+      { spec: { power: { budgetWatts: 1000 } } },
+      { spec: { power: { budgetWatts: 1000 }, accelerators: [{ ...ASCEND, boardWatts: 1 }] } },
+      { spec: { accelerators: [{ ...ASCEND, boardWatts: 0 }] } },
+    ],
+    refused: [{ spec: { power: { budgetWatts: 1000 }, accelerators: [{ ...ASCEND, boardWatts: 0 }] } }],
+  },
+  {
+    kind: 'RegionalCluster',
+    at: '.spec.location',
+    message: 'set latitude and longitude together.',
+    accepted: [{ spec: { location: { latitude: '26.38', longitude: '-106.46' } } }, {}],
+    refused: [{ spec: { location: { latitude: '26.38' } } }, { spec: { location: { longitude: '106.46' } } }],
   },
   named('ComputeQueue', shortName, ['default', long(63)], [long(64)]),
   {
@@ -338,8 +371,6 @@ export function specOf(kind: string, ...patches: readonly (object | undefined)[]
   return patches.reduce<object>((spec, patch) => applyMergePatch(spec, patch ?? {}) as object, MINIMAL[kind] ?? {});
 }
 
-const ASCEND = { type: 'Ascend910B', resourceName: 'huawei.com/Ascend910', boardWatts: 400, gpuHourMicros: 1 };
-
 /** What a spec is refused for by its type alone, and words of the sentence that says so. */
 export const REFUSED_SHAPES: readonly (readonly [what: string, kind: string, patch: object, sentence: RegExp])[] = [
   ['text for a number', 'ModelTraining', { trainer: { numNodes: 'two' } }, /spec\.trainer\.numNodes.*integer/],
@@ -352,6 +383,13 @@ export const REFUSED_SHAPES: readonly (readonly [what: string, kind: string, pat
   ['too many nodes', 'ModelTraining', { trainer: { numNodes: 8193 } }, /spec\.trainer\.numNodes.*8192/],
   ['an unknown word', 'ModelTraining', { task: 'Train' }, /spec\.task: Unsupported value: "Train": supported values/],
   ['an unknown policy', 'ModelServing', { placement: { policy: 'Fast' } }, /spec\.placement\.policy.*"Balanced"/],
+  [
+    'a latitude beyond the pole',
+    'RegionalCluster',
+    { location: { latitude: '90.5', longitude: '1' } },
+    /latitude.*match/,
+  ],
+  ['a longitude in words', 'RegionalCluster', { location: { latitude: '1', longitude: 'east' } }, /longitude.*match/],
   ['an unknown zone', 'RegionalCluster', { location: { zone: 'North' } }, /spec\.location\.zone.*"East", "West"/],
   ['no label', 'ComputeQuote', { placement: { topology: { required: 'a rack' } } }, /topology\.required.*match/],
   ['three layers of slices', 'ModelTraining', { placement: { topology: { slices: layers(3) } } }, /slices.*at most 2/],
