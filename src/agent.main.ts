@@ -3,13 +3,17 @@ import {
   Agent,
   type AgentOptions,
   bootId,
+  CapsFile,
   loadState,
   PodResources,
+  type PowerCapOptions,
   portOf,
   StateFileError,
   serve,
 } from './agent/index.ts';
 import { type AgentConfig, ConfigError, describeAgentSettings, loadAgentConfig } from './config/index.ts';
+import { boundsOfFrontiers, type CapRule, DEFAULT_CAP_RULE, learnedRule } from './core/power/cap-rule.ts';
+import { readFrontiers } from './core/power/frontier.ts';
 import { KubeClient } from './kube/client.ts';
 import type { ClusterCredentials } from './kube/credentials.ts';
 import { defaultCredentials, inClusterCredentials, KubeconfigError } from './kube/kubeconfig.ts';
@@ -17,6 +21,7 @@ import { defaultCredentials, inClusterCredentials, KubeconfigError } from './kub
 import { createLogger } from './observability/logging.ts';
 import { PrometheusMetrics } from './observability/metrics.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
+import { errorMessage } from './runtime/errors.ts';
 import type { Logger } from './runtime/logger.ts';
 
 const USAGE = `usage: aidc-operator agent [FLAG ...]
@@ -58,7 +63,8 @@ async function runAgent(config: AgentConfig, env: NodeJS.ProcessEnv): Promise<nu
   const settings = { node, nvidiaSmi, intervalSeconds, deadlineSeconds, publishSeconds, stateFile };
   const parts = { podResources, client, registry, logger, clock: machineClock };
   const state = await stateOf(config, logger);
-  const agent = new Agent({ ...settings, ...parts, state, bootId: await bootId(), version: version() });
+  const powerCaps = await powerCapsOf(config, logger);
+  const agent = new Agent({ ...settings, ...parts, powerCaps, state, bootId: await bootId(), version: version() });
   const server = await serve(
     { metrics: () => agent.metrics(), live: () => undefined, ready: () => agent.trouble },
     config.httpHost,
@@ -90,6 +96,31 @@ async function stateOf({ stateFile }: AgentConfig, logger: Logger): Promise<Agen
     if (!(error instanceof StateFileError)) throw error;
     logger.error('all counters begin anew', { error });
     return undefined;
+  }
+}
+
+async function powerCapsOf(config: AgentConfig, logger: Logger): Promise<PowerCapOptions | undefined> {
+  const { stateFile, powerCaps: isOn, powerCapMeasureSeconds: measureSeconds } = config;
+  if (stateFile === undefined) return undefined;
+  const file = new CapsFile(stateFile);
+  const records = await file.load().catch((error: unknown) => {
+    if (!(error instanceof StateFileError)) throw error;
+    logger.error('which boards an earlier run capped is not known', { error });
+    return [];
+  });
+  return isOn || records.length > 0 ? { isOn, rule: capRule(config), measureSeconds, file, records } : undefined;
+}
+
+/** Learned from measured frontiers where they are given. */
+function capRule({ powerCapFrontier }: AgentConfig): CapRule {
+  if (powerCapFrontier === undefined) return DEFAULT_CAP_RULE;
+  try {
+    const frontiers = readFrontiers(readFileSync(powerCapFrontier, 'utf8'));
+    return learnedRule(frontiers, boundsOfFrontiers(frontiers));
+  } catch (error) {
+    throw new ConfigError(
+      `--power-cap-frontier (AIDC_POWER_CAP_FRONTIER): ${powerCapFrontier}: ${errorMessage(error)}`,
+    );
   }
 }
 

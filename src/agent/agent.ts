@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import type { CapRule } from '../core/power/cap-rule.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { MAX_DOCUMENT_BYTES, parseNvidiaSmi, valueIn } from '../nvidia-smi/index.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -6,15 +7,16 @@ import { errorMessage } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Boards, isAbsurd } from './boards.ts';
 import { writeEnergyMap } from './energy-map.ts';
-import { afterReboot, Ledger, type LedgerState } from './ledger.ts';
+import { afterReboot, Ledger, type LedgerState, type Share } from './ledger.ts';
 import { MeterState } from './meter.ts';
 import { AgentMetrics } from './metrics.ts';
 import { parseMigList } from './mig-list.ts';
 import type { PodDevices } from './pod-resources.ts';
 import { PodUids } from './pod-uids.ts';
-import { Sampler } from './sampler.ts';
+import { type CapRecord, type Holder, PowerCaps } from './power-caps.ts';
+import { type CallEnd, Sampler } from './sampler.ts';
 import { assign } from './shares.ts';
-import { type AgentState, newSeries, saveState } from './state-file.ts';
+import { type AgentState, type CapsFile, newSeries, saveState } from './state-file.ts';
 import type { PodRef } from './tally.ts';
 
 export interface AgentOptions {
@@ -38,8 +40,20 @@ export interface AgentOptions {
   readonly podResources: { list(): Promise<PodDevices[]> } | undefined;
   /** Undefined: uids of pods stay unknown, and no ConfigMap is written. */
   readonly client: Pick<KubeClient, 'list' | 'apply'> | undefined;
+  /** Undefined: no power limit is ever touched. */
+  readonly powerCaps: PowerCapOptions | undefined;
   readonly registry: Registry;
   readonly logger: Logger;
+}
+
+export interface PowerCapOptions {
+  /** False: what an earlier run capped is restored, and nothing is capped. */
+  readonly isOn: boolean;
+  readonly rule: CapRule;
+  readonly measureSeconds: number;
+  readonly file: CapsFile;
+  /** What the file held. */
+  readonly records: readonly CapRecord[];
 }
 
 /** Power is drawn as a line over at most so many sample periods. */
@@ -66,6 +80,9 @@ export class Agent {
   /** MIG devices when their UUIDs were last asked for. */
   #migLayout = '';
   readonly #sampler: Sampler;
+  readonly #caps: PowerCaps | undefined;
+  /** Who holds which board, as last assigned. */
+  #holders: ReadonlyMap<string, readonly Share[]> = new Map();
   /** The kubelet's last answer. */
   #pods: { readonly atMs: number; readonly list: readonly (PodDevices & PodRef)[] } | undefined;
   /** Of the boards as they were last assigned. */
@@ -89,6 +106,7 @@ export class Agent {
     this.#metrics = new AgentMetrics(options.registry);
     this.#maxGapMs = GAP_PERIODS * options.intervalSeconds * 1000;
     this.#sampler = this.#makeSampler();
+    this.#caps = options.powerCaps && this.#makeCaps(options.powerCaps);
   }
 
   /** Runs until the signal aborts, and leaves no child. */
@@ -101,6 +119,11 @@ export class Agent {
       podResources && this.#every(intervalSeconds, signal, () => this.#mapPods(podResources)),
       this.#every(publishSeconds, signal, () => this.#publish()),
     ]);
+    const { deadlineSeconds } = this.#options;
+    await this.#caps?.end((uuid, watts) =>
+      // The others were ended with the signal; this must still be done.
+      this.#sampler.callAlone(limitArgs(uuid, watts), AbortSignal.timeout(deadlineSeconds * 1000)).then(troubleOf),
+    );
     await this.#publish();
   }
 
@@ -108,7 +131,7 @@ export class Agent {
   async metrics(): Promise<string> {
     const { node, version, registry } = this.#options;
     const ledger = await this.#save();
-    const exposure = { node, version, boards: this.#boards.list, ledger, meter: this.#meter };
+    const exposure = { node, version, boards: this.#boards.list, ledger, meter: this.#meter, caps: this.#caps };
     this.#metrics.collect({ ...exposure, isStale: this.#isStale });
     return registry.metrics();
   }
@@ -122,6 +145,30 @@ export class Agent {
   get #isStale(): boolean {
     const { sampleAtMs } = this.#meter;
     return sampleAtMs === undefined || this.#clock.monotonic() - sampleAtMs > this.#maxGapMs;
+  }
+
+  #makeCaps({ rule, measureSeconds, file, records }: PowerCapOptions): PowerCaps {
+    return new PowerCaps({
+      rule,
+      measureMs: measureSeconds * 1000,
+      records,
+      setLimit: async (uuid, watts) => troubleOf(await this.#sampler.call(limitArgs(uuid, watts))),
+      save: (caps) => file.save(caps),
+      logger: this.#logger,
+    });
+  }
+
+  /** The pods that hold a whole board each, and what they ask for; undefined: not known now. */
+  #capHolders(): ReadonlyMap<string, Holder> | undefined {
+    if (!this.#meter.isMapping) return undefined;
+    const isOn = this.#options.powerCaps?.isOn === true;
+    const holders = new Map<string, Holder>();
+    for (const [uuid, [share, ...others]] of this.#holders) {
+      if (share === undefined || others.length > 0 || share.share < 0.999 || share.pod.uid === '') continue;
+      const cap = isOn ? this.#uids?.powerCap(share.pod.uid) : undefined;
+      holders.set(uuid, { pod: share.pod.uid, cap });
+    }
+    return holders;
   }
 
   #makeSampler(): Sampler {
@@ -172,6 +219,7 @@ export class Agent {
     if (boardIds !== this.#boardIds) this.#assign();
     this.#boardIds = boardIds;
     this.#ledger.read({ atMs, wallMs, maxGapMs: this.#maxGapMs, watts: this.#boards.watts });
+    this.#caps?.sample({ boards: this.#boards.list, holders: this.#capHolders(), atMs, maxGapMs: this.#maxGapMs });
     if (!meter.isSampling) this.#logger.info('sampling', { boards: this.#boards.list.length });
     Object.assign(meter, { isSampling: true, trouble: undefined, sampleAtMs: atMs, sampleWallMs: wallMs });
     meter.sampleSeconds = (this.#clock.monotonic() - atMs) / 1000;
@@ -216,6 +264,7 @@ export class Agent {
     if (this.#pods === undefined || this.#meter.dtd === undefined) return [];
     const { holders, unknown } = assign(this.#pods.list, this.#boards.ids);
     this.#ledger.setHolders(this.#pods.atMs, holders);
+    this.#holders = holders;
     this.#meter.unknownDevices = unknown.length;
     return unknown;
   }
@@ -279,3 +328,9 @@ export class Agent {
     }
   }
 }
+
+const limitArgs = (uuid: string, watts: number): readonly string[] => ['-i', uuid, '-pl', String(watts)];
+
+/** A sentence where a call did not end well. */
+const troubleOf = (end: CallEnd | undefined): string | undefined =>
+  end === undefined ? 'The agent ends.' : end.problem && `${end.problem[1]} ${end.text.replaceAll(/\s+/g, ' ').trim()}`;

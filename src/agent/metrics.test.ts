@@ -53,9 +53,14 @@ async function scrape(gpu: Tree, options: { isStale?: boolean } = {}) {
   });
   meter.unknownValue('gpu/x');
   const metrics = new AgentMetrics(registry);
-  const exposure = { node: 'gpu-1', version: '1', boards: boards.list, ledger: ledger.state, meter, isStale: false };
+  const caps = {
+    caps: [{ uuid: UUID, pod: 'u', watts: 300, beforeWatts: 400 }],
+    results: new Map([['applied' as const, 1]]),
+  };
+  const exposure = { node: 'gpu-1', version: '1', boards: boards.list, ledger: ledger.state, meter, caps };
+  const shown = { ...exposure, isStale: false };
   // The second scrape must show the same: nothing is added up twice.
-  for (let scrapes = 0; scrapes < 2; scrapes += 1) metrics.collect({ ...exposure, ...options });
+  for (let scrapes = 0; scrapes < 2; scrapes += 1) metrics.collect({ ...shown, ...options });
   const families = await registry.getMetricsAsJSON();
   const text = await registry.metrics();
   const value = (...words: string[]): number | undefined => {

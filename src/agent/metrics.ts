@@ -4,6 +4,7 @@ import { type Board, HEALTH, type Health, healthOf } from './boards.ts';
 import { GPU_FAMILIES, type GpuFamily, numberIn } from './gpu-metrics.ts';
 import type { LedgerState } from './ledger.ts';
 import type { MeterState } from './meter.ts';
+import type { PowerCaps } from './power-caps.ts';
 
 /** What a scrape shows. */
 export interface Exposure {
@@ -13,6 +14,8 @@ export interface Exposure {
   /** As it was saved: a counter that was shown must not go back after a restart. */
   readonly ledger: LedgerState;
   readonly meter: MeterState;
+  /** undefined: power caps are off. */
+  readonly caps: Pick<PowerCaps, 'caps' | 'results'> | undefined;
   /** The newest sample is too old to say how the boards are. */
   readonly isStale: boolean;
 }
@@ -34,6 +37,7 @@ export class AgentMetrics {
     this.#agent(exposure);
     this.#energy(exposure);
     for (const board of exposure.boards) this.#board(board, exposure);
+    this.#caps(exposure);
   }
 
   #board(board: Board, { node, meter, isStale, ledger }: Exposure): void {
@@ -62,6 +66,15 @@ export class AgentMetrics {
     for (const family of GPU_FAMILIES) {
       for (const [labels, value] of family.of(gpu)) this.#gpuSample(family, { ...id, ...labels }, numberIn(value));
     }
+  }
+
+  #caps({ node, caps }: Exposure): void {
+    for (const { uuid, watts } of caps?.caps ?? []) {
+      const id = { gpu_uuid: uuid, gpu_node: node };
+      this.#gauge('aidc_gpu_power_cap_watts', 'Power cap that the board is to have for its pod.', id, watts);
+    }
+    for (const [result, count] of caps?.results ?? [])
+      this.#counter('aidc_agent_power_cap_changes_total', 'Power limits that were set, or not.', { result }, count);
   }
 
   #gpuSample({ name, help, type }: GpuFamily, labels: Labels, value: number | undefined): void {

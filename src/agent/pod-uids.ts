@@ -1,4 +1,4 @@
-import { LABEL } from '../api/group.ts';
+import { ANNOTATION, LABEL } from '../api/group.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { PODS } from '../kube/resource.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -15,6 +15,8 @@ export class PodUids {
   readonly #node: string;
   readonly #clock: Clock;
   #known = new Map<string, Pick<PodRef, 'uid' | 'run'>>();
+  /** The power cap that a pod asks for, by its uid. */
+  #powerCaps = new Map<string, string>();
   #listedMs = Number.NEGATIVE_INFINITY;
 
   constructor(client: Pick<KubeClient, 'list'>, node: string, clock: Clock) {
@@ -39,6 +41,11 @@ export class PodUids {
     return { pods: pods.map((pod) => ({ ...pod, ...(this.#known.get(keyOf(pod)) ?? { uid: '' }) })), ...failure };
   }
 
+  /** What the pod's annotation says of the power cap of its boards; undefined: nothing. */
+  powerCap(uid: string): string | undefined {
+    return this.#powerCaps.get(uid);
+  }
+
   async #list(): Promise<void> {
     const fieldSelector = `spec.nodeName=${this.#node}`;
     // resourceVersion 0: the apiserver answers from its cache.
@@ -49,6 +56,12 @@ export class PodUids {
         const { [LABEL.workloadUid]: workload, [LABEL.attempt]: attempt } = labels;
         const run = workload === undefined || attempt === undefined ? undefined : `${workload}/${attempt}`;
         return [keyOf({ namespace, name }), { uid, run }];
+      }),
+    );
+    this.#powerCaps = new Map(
+      items.flatMap(({ metadata: { uid = '', annotations } }) => {
+        const cap = annotations?.[ANNOTATION.gpuPowerCap];
+        return cap === undefined ? [] : [[uid, cap]];
       }),
     );
     this.#listedMs = this.#clock.monotonic();

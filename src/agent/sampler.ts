@@ -26,6 +26,19 @@ export interface SamplerOptions {
   readonly onList: (text: string) => void;
 }
 
+/** How one call of nvidia-smi ended. */
+export interface CallEnd {
+  /** All of its output. */
+  readonly text: string;
+  /** undefined: it ended well. */
+  readonly problem: readonly [SampleProblem, string] | undefined;
+}
+
+interface Call {
+  readonly args: readonly string[];
+  readonly resolve: (end: CallEnd | undefined) => void;
+}
+
 /** So many streams without a document, and single calls take their place. */
 const FRUITLESS_STREAMS = 2;
 /** So many single calls, and a stream is tried again. */
@@ -33,7 +46,7 @@ const CALLS_BEFORE_STREAM = 20;
 /** Each single call starts the driver's tools anew, so they are further apart. */
 const CALL_PERIOD_SECONDS = 15;
 const MAX_PAUSE_MS = 60_000;
-const MAX_LIST_BYTES = 1024 * 1024;
+const MAX_OUTPUT_BYTES = 1024 * 1024;
 
 /**
  * Keeps nvidia-smi running: one that prints a document each interval, and where that does not work one call after the
@@ -44,7 +57,7 @@ export class Sampler {
   readonly #backoff: Backoff;
   #fruitlessStreams = 0;
   #calls = 0;
-  #wantsList = false;
+  readonly #waiting: Call[] = [];
   #interrupt = new AbortController();
 
   constructor(options: SamplerOptions) {
@@ -54,18 +67,40 @@ export class Sampler {
     this.#backoff = new Backoff(pauses, options.random);
   }
 
-  /** Asks for `nvidia-smi -L`, for which the present run makes room. */
+  /** Asks for `nvidia-smi -L`. */
   list(): void {
-    this.#wantsList = true;
+    const { onList, onProblem } = this.#options;
+    void this.call(['-L']).then((end) => {
+      if (end === undefined) return;
+      // A lost board makes it fail, and the others are told all the same.
+      onList(end.text);
+      if (end.problem !== undefined) onProblem(...end.problem);
+    });
+  }
+
+  /** Runs nvidia-smi once, for which the present run makes room. @returns undefined: the sampler ended first */
+  call(args: readonly string[]): Promise<CallEnd | undefined> {
+    const { promise, resolve } = Promise.withResolvers<CallEnd | undefined>();
+    this.#waiting.push({ args, resolve });
     this.#interrupt.abort();
+    return promise;
   }
 
   /** Runs until the signal aborts; then no child is left, or only one that nothing can end. */
   async run(signal: AbortSignal): Promise<void> {
+    await this.#sample(signal);
+    for (const { resolve } of this.#waiting.splice(0)) resolve(undefined);
+  }
+
+  async #sample(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.#interrupt = new AbortController();
-      if (this.#wantsList) await this.#list(signal);
-      if (signal.aborted) return;
+      const call = this.#waiting.shift();
+      if (call !== undefined) {
+        const end = await this.callAlone(call.args, signal);
+        call.resolve(signal.aborted ? undefined : end);
+        continue;
+      }
       const isStream = this.#fruitlessStreams < FRUITLESS_STREAMS || this.#calls >= CALLS_BEFORE_STREAM;
       const end = await this.#runOnce(isStream, signal);
       if (signal.aborted) return;
@@ -95,6 +130,7 @@ export class Sampler {
     const { command, intervalSeconds, maxDocumentBytes, onDocument, onProblem } = this.#options;
     const periodMs = isStream ? intervalSeconds * 1000 : this.#callPeriodMs;
     return this.#child(['-q', '-x', ...(isStream ? ['-l', String(intervalSeconds)] : [])], signal, {
+      interrupt: this.#interrupt.signal,
       silentMs: isStream ? periodMs : 0,
       onDocument: (document) => {
         if (document !== null) onDocument(document, periodMs);
@@ -103,26 +139,26 @@ export class Sampler {
     });
   }
 
-  async #list(signal: AbortSignal): Promise<void> {
-    const { command, onList, onProblem } = this.#options;
-    this.#wantsList = false;
+  /** Runs nvidia-smi once; only while the sampler itself runs none. */
+  async callAlone(args: readonly string[], signal: AbortSignal): Promise<CallEnd> {
     const chunks: Buffer[] = [];
     let bytes = 0;
     const onOutput = (chunk: Buffer): void => {
       bytes += chunk.length;
-      if (bytes <= MAX_LIST_BYTES) chunks.push(chunk);
+      if (bytes <= MAX_OUTPUT_BYTES) chunks.push(chunk);
     };
-    const end = await this.#child(['-L'], signal, { silentMs: 0, onDocument: () => {}, onOutput });
-    if (signal.aborted) return;
-    // A lost board makes it fail, and the others are told all the same.
-    onList(Buffer.concat(chunks).toString('utf8'));
-    if (end.cause !== 'exit' || end.exitCode !== 0) onProblem(...problemOf(end, `${command} -L`));
+    // A call that waits does not end the one before it.
+    const { signal: interrupt } = new AbortController();
+    const end = await this.#child(args, signal, { silentMs: 0, onDocument: () => {}, onOutput, interrupt });
+    const isFine = end.cause === 'exit' && end.exitCode === 0;
+    const problem = isFine ? undefined : problemOf(end, [this.#options.command, ...args].join(' '));
+    return { text: Buffer.concat(chunks).toString('utf8'), problem };
   }
 
   #child(
     args: readonly string[],
     signal: AbortSignal,
-    { silentMs, ...more }: Pick<ChildOptions, 'onDocument' | 'onOutput'> & { readonly silentMs: number },
+    { silentMs, ...more }: Pick<ChildOptions, 'onDocument' | 'onOutput' | 'interrupt'> & { readonly silentMs: number },
   ): Promise<ChildEnd> {
     const { command, maxDocumentBytes, clock, onProblem, deadlineMs = 10_000, graceMs = 5_000 } = this.#options;
     return runChild({
@@ -133,7 +169,6 @@ export class Sampler {
       graceMs,
       clock,
       signal,
-      interrupt: this.#interrupt.signal,
       onStuck: () => onProblem('busy', `${command} was killed and is still there: it hangs in the driver.`),
       ...more,
     });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { z } from 'zod';
 import type { LedgerState } from './ledger.ts';
+import type { CapRecord } from './power-caps.ts';
 
 /** What a restart must not lose. */
 export interface AgentState {
@@ -53,6 +54,13 @@ export const newSeries = (): string => randomUUID();
 
 /** @returns undefined where there is no file yet. @throws StateFileError where it is damaged */
 export async function loadState(file: string): Promise<AgentState | undefined> {
+  const loaded = await loadFile(file, schema);
+  if (loaded === undefined) return undefined;
+  const { version: _, ...state } = loaded;
+  return state;
+}
+
+async function loadFile<T>(file: string, content: z.ZodType<T>): Promise<T | undefined> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -61,8 +69,7 @@ export async function loadState(file: string): Promise<AgentState | undefined> {
     throw error;
   }
   try {
-    const { version: _, ...state } = schema.parse(JSON.parse(text));
-    return state;
+    return content.parse(JSON.parse(text));
   } catch (cause) {
     const aside = `${file}.damaged`;
     await rename(file, aside);
@@ -71,16 +78,46 @@ export async function loadState(file: string): Promise<AgentState | undefined> {
 }
 
 /** Replaces the file; after a power cut there is the old or the new one, never a part. */
-export async function saveState(file: string, state: AgentState): Promise<void> {
+export const saveState = (file: string, state: AgentState): Promise<void> =>
+  replaceFile(file, JSON.stringify({ version: VERSION, ...state }));
+
+async function replaceFile(file: string, text: string): Promise<void> {
   const next = `${file}.new`;
   const handle = await open(next, 'w', 0o600);
   try {
-    await handle.writeFile(JSON.stringify({ version: VERSION, ...state }));
+    await handle.writeFile(text);
     await handle.sync();
   } finally {
     await handle.close();
   }
   await rename(next, file);
+}
+
+const capsSchema = z.object({
+  version: z.literal(VERSION),
+  caps: z.array(z.object({ uuid: z.string(), pod: z.string(), watts: amount, beforeWatts: amount })),
+});
+
+/** Boards with a power cap, in a file of their own beside the state: it must be there before a board is touched. */
+export class CapsFile {
+  readonly #file: string;
+  /** Saves wait for each other. */
+  #saving: Promise<void> = Promise.resolve();
+
+  constructor(stateFile: string) {
+    this.#file = `${stateFile}.caps`;
+  }
+
+  /** @returns none where there is no file. @throws StateFileError where it is damaged */
+  async load(): Promise<readonly CapRecord[]> {
+    return (await loadFile(this.#file, capsSchema))?.caps ?? [];
+  }
+
+  save(caps: readonly CapRecord[]): Promise<void> {
+    const saved = this.#saving.then(() => replaceFile(this.#file, JSON.stringify({ version: VERSION, caps })));
+    this.#saving = saved.catch(() => {});
+    return saved;
+  }
 }
 
 /** Linux gives each run of the machine an id. */

@@ -159,6 +159,28 @@ export const modelTrainingSpec = z
       })
       .optional()
       .meta({ description: 'Checkpointing. Default: none is assumed.' }),
+    energy: z
+      .object({
+        powerCap: z.enum(['Off', 'Auto', 'Fixed']).default('Off').meta({
+          description:
+            'Power cap of its boards, where the agents of the nodes apply caps. Auto: seven eighths of what they draw without one, six tenths of their limit at least. Fixed: gpuPowerCapWatts. Default Off.',
+        }),
+        gpuPowerCapWatts: int(
+          'Cap of each board in watts; what a board cannot take is brought within its bounds. Only with powerCap Fixed. Default: none.',
+          1,
+          100_000,
+        ).optional(),
+      })
+      .prefault({})
+      .meta({
+        description: 'How it uses energy. Default {}.',
+        'x-kubernetes-validations': [
+          {
+            rule: "has(self.gpuPowerCapWatts) == (has(self.powerCap) && self.powerCap == 'Fixed')",
+            message: 'gpuPowerCapWatts is set if and only if powerCap is Fixed.',
+          },
+        ],
+      }),
     queue: queueName,
     priorityClassName,
     preemptible: preemptible(true),
@@ -209,6 +231,7 @@ export const modelTrainingSpec = z
       mutableWhileSuspended('trainer.podTemplate', { optional: true }),
       acceleratorsRule,
       mutableWhileSuspended('acceleratorPolicy'),
+      mutableWhileSuspended('energy'),
       mutableWhileSuspended('queue', { optional: true }),
       mutableWhileSuspended('priorityClassName', { optional: true }),
       mutableWhileSuspended('placement.regions', { order: { of: 'placement.regions.preferred', by: 'e' } }),

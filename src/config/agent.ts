@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { describe, httpSettings, readSettings, seconds } from './settings.ts';
+import { ConfigError, describe, httpSettings, readSettings, seconds, yesNo } from './settings.ts';
 
 /** Every setting of the node agent. */
 const settings = z.object({
@@ -25,6 +25,14 @@ const settings = z.object({
     .default('/var/lib/kubelet/pod-resources/kubelet.sock')
     .describe('Socket on which the kubelet tells which pod holds which device.'),
   stateFile: z.string().optional().describe('File that keeps the counters over restarts. Default: none is kept.'),
+  powerCaps: yesNo.describe('Give boards the power caps that their pods ask for. Needs root, and --state-file.'),
+  powerCapMeasureSeconds: seconds(300).describe(
+    'How long a pod with the cap Auto is watched at work without one before it is given one.',
+  ),
+  powerCapFrontier: z
+    .string()
+    .optional()
+    .describe('CSV of measured time and power under each limit, from which the share of Auto is learned.'),
   publishSeconds: seconds(60).describe('Time from one write of the ConfigMap, and of the state, to the next.'),
 });
 
@@ -34,6 +42,12 @@ export type AgentConfig = Readonly<z.output<typeof settings>>;
 export const loadAgentConfig = (
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): AgentConfig => Object.freeze(readSettings(settings, args, env));
+): AgentConfig => {
+  const config = readSettings(settings, args, env);
+  if (config.powerCaps && config.stateFile === undefined) {
+    throw new ConfigError('--power-caps needs --state-file: what was capped before a crash must be known after it');
+  }
+  return Object.freeze(config);
+};
 
 export const describeAgentSettings = (): string => describe(settings);

@@ -1,11 +1,6 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { ConfigError, describe, httpSettings, readSettings, seconds } from './settings.ts';
-
-const yesNo = z
-  .enum(['true', 'false'])
-  .default('false')
-  .transform((text) => text === 'true');
+import { ConfigError, describe, httpSettings, readSettings, seconds, yesNo } from './settings.ts';
 
 /**
  * Every setting of the operator: a flag `--like-this`, or the environment variable AIDC_LIKE_THIS; flags win.

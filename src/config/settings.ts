@@ -7,6 +7,11 @@ type Settings = z.ZodObject<Readonly<Record<string, z.ZodType>>>;
 
 export const seconds = (value: number) => z.coerce.number().positive().max(86_400).default(value);
 
+export const yesNo = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((text) => text === 'true');
+
 /** Settings that every role has. */
 export const httpSettings = {
   httpHost: z.string().default('0.0.0.0').describe('Address of /metrics, /livez and /readyz.'),

@@ -50,6 +50,8 @@ export interface GangRequest {
   readonly tolerations: readonly Toleration[];
   /** undefined: nothing is asked. */
   readonly topology?: TopologyRequest;
+  /** Power cap of each board in watts; undefined: none that is known beforehand. */
+  readonly capWatts?: number;
 }
 
 export interface RegionPolicy {

@@ -35,6 +35,18 @@ describe('the Job of an attempt', () => {
     expect(resources).toMatchObject({ limits: asked, requests: asked });
   });
 
+  it('tells the agents of its nodes which power cap it asks for, if any', () => {
+    const annotation = (energy: object) => {
+      const job = memberJob(aTraining({ spec: { energy } }), anAdmission(), PLACE);
+      const { annotations } = (job as { spec: { template: { metadata: { annotations: Record<string, string> } } } })
+        .spec.template.metadata;
+      return annotations['aidc.dev/gpu-power-cap'];
+    };
+    expect(annotation({})).toBeUndefined();
+    expect(annotation({ powerCap: 'Auto' })).toBe('Auto');
+    expect(annotation({ powerCap: 'Fixed', gpuPowerCapWatts: 300 })).toBe('300');
+  });
+
   it('gives pods the grace that the hub waits for', () => {
     expect(graceSeconds(aTraining())).toBe(30);
     const template = { podTemplate: { spec: { terminationGracePeriodSeconds: 5 } } };

@@ -1,4 +1,4 @@
-import { type Admission, LABEL, type ModelTraining } from '../api/index.ts';
+import { type Admission, ANNOTATION, LABEL, type ModelTraining } from '../api/index.ts';
 import { decodeAssignment } from '../core/assignment.ts';
 import { mainResources, mergeEnv, type RunIdentity, renderPod, runAnnotations, runLabels } from '../workloads/pod.ts';
 import type { Container, PodTemplate } from '../workloads/pod-template.ts';
@@ -46,6 +46,7 @@ export function memberJob(training: ModelTraining, admission: Admission, place: 
     template,
     main: trainerContainer(training, admission, place, template),
     resourceName: admission.resourceName,
+    extraAnnotations: powerCap(training),
     nodes: trainer.numNodes === 1 ? decodeAssignment(admission.assignment) : undefined,
     spec: {
       restartPolicy: 'Never',
@@ -69,6 +70,12 @@ export function memberJob(training: ModelTraining, admission: Admission, place: 
       template: pod,
     },
   };
+}
+
+/** What the agents of its nodes are told. */
+function powerCap({ spec: { energy } }: ModelTraining): Record<string, string> {
+  if (energy.powerCap === 'Off') return {};
+  return { [ANNOTATION.gpuPowerCap]: String(energy.gpuPowerCapWatts ?? energy.powerCap) };
 }
 
 const KUBERNETES_GRACE_SECONDS = 30;

@@ -93,6 +93,7 @@ function requestOf(
       acceleratorPolicy,
       declared: context.declared,
       topology: training.spec.placement.topology,
+      capWatts: training.spec.energy.gpuPowerCapWatts,
     });
     if (typeof request === 'string' && accelerators.length > 0) {
       problems.push(`spec.trainer.resourcesPerNode: ${request}`);

@@ -118,6 +118,7 @@ export function ownTolerations(resourceName: string): Toleration[] {
 export interface PodOptions {
   readonly run: RunIdentity;
   readonly extraLabels?: Record<string, string>;
+  readonly extraAnnotations?: Record<string, string>;
   readonly template: PodTemplate;
   /** The container that we fill, merged over the template's container of the same name. */
   readonly main: Container;
@@ -140,7 +141,7 @@ export function renderPod(options: PodOptions): { metadata: object; spec: PodSpe
     metadata: {
       ...template.metadata,
       labels: { ...template.metadata?.labels, ...runLabels(run), ...options.extraLabels },
-      annotations: { ...template.metadata?.annotations, ...runAnnotations(run) },
+      annotations: { ...template.metadata?.annotations, ...options.extraAnnotations, ...runAnnotations(run) },
     },
     spec: {
       ...rest,

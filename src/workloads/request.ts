@@ -64,6 +64,7 @@ export interface RequestInput {
   readonly acceleratorPolicy: 'Ordered' | 'AnyOf';
   readonly declared: readonly DeclaredAccelerator[];
   readonly topology: Topology;
+  readonly capWatts?: number | undefined;
 }
 
 /**
@@ -91,6 +92,7 @@ export function gangRequest(input: RequestInput): GangRequest | string {
   const topology = topologyRequest(input.topology);
   return {
     ...(topology === undefined ? {} : { topology }),
+    ...(input.capWatts === undefined ? {} : { capWatts: input.capWatts }),
     pods: input.pods,
     accelerators,
     acceleratorPolicy: policy,

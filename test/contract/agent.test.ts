@@ -18,6 +18,8 @@ const holds = (name: string, ...ids: string[]) => ({ namespace: 'ns', name, reso
 /** The apiserver, as far as the agent asks it. */
 class Apiserver {
   readonly maps: Record<string, string>[] = [];
+  /** The power cap that pods ask for, by name. */
+  readonly powerCaps: Record<string, string> = {};
   readonly server = new FaultyServer((request, response) => {
     if (request.path.endsWith('/pods')) json(response, { metadata: {}, items: this.#pods(request) });
     else {
@@ -29,7 +31,11 @@ class Apiserver {
 
   #pods({ query }: Seen): object[] {
     if (query.get('fieldSelector') !== 'spec.nodeName=gpu-1') return [];
-    return ['one', 'two'].map((name) => ({ metadata: { namespace: 'ns', name, uid: `uid-${name}` } }));
+    return ['one', 'two'].map((name) => {
+      const cap = this.powerCaps[name];
+      const annotations = cap === undefined ? {} : { 'aidc.dev/gpu-power-cap': cap };
+      return { metadata: { namespace: 'ns', name, uid: `uid-${name}`, annotations } };
+    });
   }
 
   kubeconfig(): string {
@@ -170,6 +176,65 @@ describe('aidc-operator agent', () => {
       expect(last.totals.pods.map(([uid]) => uid).sort()).toEqual(['uid-one', 'uid-two']);
       const total = last.totals.gpus[0] ?? [A, 0, 0, 0];
       expect(Math.abs(total[1] - 400 * (total[2] - total[3]))).toBeLessThan(0.01);
+    } finally {
+      await api.server.close();
+    }
+  }, 240_000);
+
+  it('caps boards as their pods ask, and restores them at release, at its end and after a crash', async () => {
+    const api = new Apiserver();
+    await api.server.listen();
+    const kubeconfig = join(folder, 'kubeconfig');
+    writeFileSync(kubeconfig, api.kubeconfig());
+    const flags = ['--kubeconfig', kubeconfig, '--power-caps', '--power-cap-measure-seconds', '2'];
+    const gpus = [
+      { uuid: A, watts: [[0, 600]] as const },
+      { uuid: B, watts: [[0, 640]] as const },
+    ];
+    Object.assign(api.powerCaps, { one: '450', two: 'Auto' });
+    const capped = (
+      watts: number,
+      uuid: string,
+    ): readonly [(is: number | undefined) => boolean, string, string, string] => [
+      (is) => is === watts,
+      'aidc_gpu_power_limit_watts',
+      'kind="enforced"',
+      uuid,
+    ];
+    try {
+      // Off by default: nothing is touched, whatever is asked for.
+      kubelet.pods = [holds('one', A), holds('two', B)];
+      const { fake, agent: off } = start({ gpus }, '--kubeconfig', kubeconfig);
+      await off.until((joules) => Number(joules) > 1_500, 'aidc_gpu_energy_joules_total', A);
+      await off.stop();
+      expect(fake.limitsSet).toEqual([]);
+
+      const agent = launch(fake, ...flags);
+      await agent.until(...capped(450, A));
+      await agent.until(...capped(560, B));
+      await agent.until((draw) => draw === 450, 'aidc_gpu_power_draw_watts', A);
+      expect(await agent.value('aidc_gpu_power_cap_watts', B)).toBe(560);
+      await agent.until((count) => count === 2, 'aidc_agent_power_cap_changes_total', 'result="applied"');
+      // Release.
+      kubelet.pods = [holds('two', B)];
+      await agent.until(...capped(700, A));
+      await agent.until((count) => count === 1, 'aidc_agent_power_cap_changes_total', 'result="restored"');
+      // A crash, and the pod is gone when the agent is back.
+      await agent.stop('SIGKILL');
+      kubelet.pods = [holds('one', A)];
+      const again = launch(fake, ...flags);
+      await again.until(...capped(700, B));
+      await again.until(...capped(450, A));
+      // The end.
+      expect(await again.stop()).toBe(0);
+      expect(fake.limitsSet.at(-1)).toBe(`${A} 700`);
+      await expect.poll(() => fake.left, { timeout: 60_000 }).toEqual([]);
+      // Switched off after a crash, it still restores.
+      const third = launch(fake, ...flags);
+      await third.until(...capped(450, A));
+      await third.stop('SIGKILL');
+      const last = launch(fake, '--kubeconfig', kubeconfig);
+      await last.until(...capped(700, A));
     } finally {
       await api.server.close();
     }

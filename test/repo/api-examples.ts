@@ -229,6 +229,20 @@ export const RULE_EXAMPLES: readonly RuleExample[] = [
     accepted: [backoff({ initialSeconds: 600 }), backoff({ initialSeconds: 5, maxSeconds: 5 }), backoff({})],
     refused: [backoff({ initialSeconds: 601 }), backoff({ maxSeconds: 29 })],
   },
+  {
+    kind: 'ModelTraining',
+    at: '.spec.energy',
+    message: 'gpuPowerCapWatts is set if and only if powerCap is Fixed.',
+    accepted: [
+      { spec: { energy: { powerCap: 'Fixed', gpuPowerCapWatts: 300 } } },
+      { spec: { energy: { powerCap: 'Auto' } } },
+    ],
+    refused: [
+      { spec: { energy: { gpuPowerCapWatts: 300 } } },
+      { spec: { energy: { powerCap: 'Auto', gpuPowerCapWatts: 300 } } },
+      { spec: { energy: { powerCap: 'Fixed' } } },
+    ],
+  },
   immutable('ModelServing', '.spec.model.class', {}, { model: { class: 'LLM' } }),
   immutable('ModelServing', '.spec.nodesPerReplica', { nodesPerReplica: 2 }, { nodesPerReplica: 3 }),
   {

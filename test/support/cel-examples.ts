@@ -84,6 +84,13 @@ export const CEL_EXAMPLES: readonly RuleExample[] = [
     from: { placement: { regions: { preferred: ['guian', 'lingang'] } } },
     to: { placement: { regions: { preferred: ['lingang', 'guian'] } } },
   }),
+  whileSuspended({
+    kind: 'ModelTraining',
+    path: 'energy',
+    from: { energy: { powerCap: 'Auto' } },
+    to: { energy: { powerCap: 'Fixed', gpuPowerCapWatts: 300 } },
+  }),
+  whileSuspended({ kind: 'ModelTraining', path: 'energy', from: {}, to: { energy: { powerCap: 'Auto' } } }),
   ...placementField('cluster', 'a', 'b', null),
   ...placementField('clusterSelector', { matchLabels: { a: 'b' } }, { matchLabels: { a: 'c' } }, null),
   ...placementField('residency', { jurisdictions: ['CN'] }, { jurisdictions: ['CN-GZ'] }, null),

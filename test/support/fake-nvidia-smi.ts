@@ -10,6 +10,10 @@ export interface FakeGpu {
   readonly watts?: readonly (readonly [seconds: number, watts: number])[];
   /** It fell off the bus. */
   readonly isLost?: boolean;
+  /** What a limit may be, in watts. Default: 200 to 700, and 700 unless one is set. */
+  readonly limits?: { readonly min?: number; readonly max?: number; readonly default?: number };
+  /** What becomes of a limit that is set. Default: it holds. */
+  readonly powerCap?: 'forbidden' | 'ignored';
   readonly mig?: readonly { readonly uuid: string; readonly instance: number; readonly multiprocessors: number }[];
 }
 
@@ -55,6 +59,12 @@ export class FakeNvidiaSmi {
   play(scenario: Scenario): void {
     writeFileSync(`${this.#file}.new`, JSON.stringify(scenario));
     renameSync(`${this.#file}.new`, this.#file);
+  }
+
+  /** Power limits that were asked for so far, `UUID watts`. */
+  get limitsSet(): readonly string[] {
+    const file = `${this.#file}.pl`;
+    return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
   }
 
   /** Process ids of all runs so far. */

@@ -8,7 +8,7 @@
  * follows cap / draw much more than cap / default limit. The floor is there because below some 60 % of its limit a board
  * is out of its efficient range: time grows faster than power falls, and energy is lost.
  */
-import { drawOf, effectAt, type Frontier, meanByModel } from './frontier.ts';
+import { defaultLimitOf, drawOf, effectAt, type Frontier, lowestLimitOf, meanByModel } from './frontier.ts';
 
 export interface CapRule {
   /** Part of the draw without a cap, in thousandths. */
@@ -25,6 +25,12 @@ export interface PowerBounds {
   readonly defaultWatts: number;
   readonly minWatts: number;
   readonly maxWatts: number;
+}
+
+/** The board on which the frontiers were measured, as far as they tell. */
+export function boundsOfFrontiers(frontiers: readonly Frontier[]): PowerBounds {
+  const defaultWatts = Math.max(...frontiers.map(defaultLimitOf));
+  return { defaultWatts, minWatts: Math.min(...frontiers.map(lowestLimitOf)), maxWatts: defaultWatts };
 }
 
 /** A cap the board can take, in whole watts: rounded up, so that it never holds back more than was meant. */

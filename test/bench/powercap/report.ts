@@ -1,4 +1,5 @@
 import {
+  boundsOfFrontiers,
   type CapRule,
   DEFAULT_CAP_RULE,
   learnedRule,
@@ -6,12 +7,10 @@ import {
   ruledCap,
 } from '../../../src/core/power/cap-rule.ts';
 import {
-  defaultLimitOf,
   drawOf,
   type Effect,
   effectAt,
   type Frontier,
-  lowestLimitOf,
   mean,
   meanByModel,
   readFrontiers,
@@ -37,12 +36,11 @@ export interface BoardReport {
 export function reportOf(csv: string): BoardReport {
   const frontiers = readFrontiers(csv);
   const models = [...new Set(frontiers.map(({ model }) => model))];
-  const defaultWatts = defaultLimitOf(frontiers[0] as Frontier);
-  const board = { defaultWatts, minWatts: Math.min(...frontiers.map(lowestLimitOf)), maxWatts: defaultWatts };
+  const board = boundsOfFrontiers(frontiers);
   const others = new Map(models.map((model) => [model, frontiers.filter((one) => one.model !== model)]));
   const learned = new Map([...others].map(([model, known]) => [model, ruleFrom(known, board)]));
   return {
-    defaultWatts,
+    defaultWatts: board.defaultWatts,
     workloads: frontiers.length,
     models: models.length,
     default: ruleReport(frontiers, board, () => DEFAULT_CAP_RULE),
