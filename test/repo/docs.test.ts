@@ -100,7 +100,13 @@ const agent: Role = {
   defaults: loadAgentConfig([], {}),
 };
 /** These differ from place to place, or have none. */
-const WITHOUT_DEFAULT: ReadonlySet<string> = new Set(['identity', 'kubeconfig', 'node', 'stateFile']);
+const WITHOUT_DEFAULT: ReadonlySet<string> = new Set([
+  'identity',
+  'kubeconfig',
+  'node',
+  'stateFile',
+  'powerCapFrontier',
+]);
 
 const sources = (
   await Promise.all(
