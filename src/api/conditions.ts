@@ -61,6 +61,8 @@ export const PENDING_REASON = {
   InsufficientNodeResources: 'InsufficientNodeResources',
   /** Enough is free in a cluster, but not in one domain of placement.topology. */
   InsufficientTopology: 'InsufficientTopology',
+  /** It fits, but not within the power budget of the cluster. */
+  InsufficientPower: 'InsufficientPower',
   RegionUnreachable: 'RegionUnreachable',
   DatasetNotFound: 'DatasetNotFound',
   PriorityClassNotFound: 'PriorityClassNotFound',

@@ -30,6 +30,7 @@ const admissionShape = {
   gpusPerNode: int('Accelerators of each pod.'),
   cpuMilliPerNode: int('CPU of each pod in thousandths of a core.'),
   memoryMiPerNode: int('Memory of each pod in MiB.'),
+  gpuPowerCapWatts: int('Power cap of each accelerator in watts. Absent: none that is known beforehand.').optional(),
   queue: name('Leaf queue that is charged.'),
   queueCharges: z
     .array(queueCharge)

@@ -37,6 +37,11 @@ export const acceleratorType = z
       description:
         'How fast one unit runs models of a class (spec.model.class), in thousandths of an accelerator of reference that is the same for all regions: at 400 a run takes 2.5 times as long. Where all places that compete for a workload declare it, money, energy and CO2 are compared for the same work. Default: not known; then run times are taken to be equal.',
     }),
+    minPowerLimitWatts: int(
+      'Lowest power limit of a board in watts (min_power_limit of nvidia-smi). Set where the agents of its nodes apply power caps: a workload’s fixed cap, but no less than this, then counts against the power budget in place of boardWatts. Default: caps do not count.',
+      1,
+      100_000,
+    ).optional(),
     gpuHourMicros: int('Price of one unit for an hour without electricity, in millionths of the currency.'),
     perUnit: z.record(z.string(), z.int().min(1).max(1_000_000_000)).optional().meta({
       description:
@@ -171,6 +176,10 @@ export const regionalClusterSpec = z
       .meta({ description: 'What electricity emits.' }),
     power: z
       .object({
+        budgetWatts: int(
+          'Most facility power in watts that admitted work may be reckoned to draw: boards and its share of node overhead, times PUE; pods of others on accelerators count, too. Default: no bound.',
+          1,
+        ).optional(),
         nodeOverheadWatts: int('Power of a server beside its boards in watts. Default 1500.', 0, 100_000).default(1500),
       })
       .prefault({})
@@ -196,6 +205,10 @@ export const regionalClusterSpec = z
       {
         rule: 'has(self.kubeconfigSecretRef) != self.inCluster',
         message: 'set exactly one of kubeconfigSecretRef and inCluster: true.',
+      },
+      {
+        rule: '!has(self.power.budgetWatts) || self.accelerators.all(a, a.boardWatts > 0)',
+        message: 'power.budgetWatts needs boardWatts above 0 of every accelerator.',
       },
     ],
   });
@@ -227,6 +240,9 @@ export const regionalClusterStatus = z
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['type'],
       }),
+    powerWatts: int(
+      'Facility power in watts that is reckoned with: reserved for admitted work, and of others’ pods on accelerators.',
+    ).optional(),
     lastSyncTime: time('When the cluster was last seen to answer; at most once a minute.').optional(),
     clockSkewSeconds: signedInt('Its clock minus ours, in seconds.').optional(),
     display: z

@@ -35,6 +35,8 @@ export const PENDING_ADVICE: Readonly<Record<PendingReason, string>> = {
   InsufficientTopology:
     'Wait until a domain is free, ask for fewer pods, or make placement.topology.required wider or preferred.',
   InsufficientNodeResources: 'Ask for less CPU or memory per pod, or wait until pods on those nodes end.',
+  InsufficientPower:
+    'Wait until other work there ends, ask for fewer accelerators or a power cap, allow other regions, or have the power budget raised.',
   RegionUnreachable: 'See why the region does not answer (kubectl aidc regions), or allow another region.',
   DatasetNotFound: 'Create the Dataset in this namespace; the training goes on by itself then.',
   PriorityClassNotFound: 'Create that PriorityClass on the hub, or name an existing one in spec.priorityClassName.',

@@ -6,7 +6,7 @@ import type { Filtered } from '../api/index.ts';
 import { PENDING_REASON } from '../api/index.ts';
 import type { Admit, CyclePlan, Nominated, Nomination, NotAdmitted, Reservation, Snapshot, Workload } from './model.ts';
 import type { Answer, Fitting, Option, Options } from './options.ts';
-import { obstacleOf, optionsOf, queueFull, tryOption } from './options.ts';
+import { obstacleOf, optionsOf, queueFull, tryOption, wattsOf } from './options.ts';
 import { filteredOf, whyPending } from './pending.ts';
 import { namesOf, preempt, reserve, unreserve } from './preemption.ts';
 import { queueGate } from './queue-gate.ts';
@@ -184,6 +184,7 @@ export class Cycle {
     this.#admitted.push(admit);
     this.#reservations.started(admit);
     scratch.commit(fit, option.state.shape());
+    this.#room.power.take(option.cluster, wattsOf(option, fit, workload));
     this.#room.enter({ queue: workload.queue, charges: queueCharges });
   }
 

@@ -16,6 +16,7 @@ import type {
   TariffBand,
 } from '../api/index.ts';
 import type { Learned } from './node-value/demand-by-type.ts';
+import type { ItPower } from './power/budget.ts';
 
 export interface Toleration {
   readonly key?: string;
@@ -141,6 +142,8 @@ export interface ClusterView {
   readonly puePermille: number;
   readonly gramsPerKWh: number;
   readonly nodeOverheadWatts: number;
+  /** Set: admitted work may be reckoned to draw `budgetWatts` of facility power, and `reserved` is held by now. */
+  readonly power?: { readonly budgetWatts: number; readonly reserved: ItPower };
   readonly userLatency: Readonly<Record<string, number>>;
   /** From an admission there to running pods, as it took lately. Default 0. */
   readonly startSeconds?: number;
@@ -240,7 +243,13 @@ export interface Running {
   readonly charges: readonly QueueCharge[];
   /** Node of each pod. */
   readonly nodes: readonly string[];
-  readonly perPod: { readonly gpuMilli: number; readonly cpuMilli: number; readonly memoryMi: number };
+  readonly perPod: {
+    readonly gpuMilli: number;
+    readonly cpuMilli: number;
+    readonly memoryMi: number;
+    /** Power cap of each board in watts. */
+    readonly capWatts?: number | undefined;
+  };
 }
 
 /** A place that is being cleared for a workload: nobody else is given it, and no second one is cleared. */

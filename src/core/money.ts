@@ -10,6 +10,7 @@
 import type { AcceleratorType, TariffBand } from '../api/index.ts';
 import { localTime, QUARTER_HOUR_MS } from './local-time.ts';
 import type { ClusterView } from './model.ts';
+import { facilityWatts } from './power/budget.ts';
 
 /** The facts of a cluster that power and money follow from. */
 type PowerFacts = Pick<ClusterView, 'timezone' | 'tariff' | 'puePermille' | 'gramsPerKWh' | 'nodeOverheadWatts'>;
@@ -74,7 +75,7 @@ function isConstant(tariff: Tariff): boolean {
 
 /** Facility watts, before rounding. */
 const watts = ({ cluster, accelerator, gpus, nodeShare }: Held): number =>
-  ((gpus * (accelerator?.boardWatts ?? 0) + cluster.nodeOverheadWatts * nodeShare) * cluster.puePermille) / 1000;
+  facilityWatts({ boardWatts: gpus * (accelerator?.boardWatts ?? 0), nodeShare }, cluster);
 
 const roundHalfUp = (value: number): number => Math.floor(value + 0.5);
 

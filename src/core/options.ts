@@ -3,6 +3,8 @@ import { PENDING_REASON } from '../api/index.ts';
 import type { ClusterView, QueueCharge, Workload } from './model.ts';
 import { type Held, ratesAtPrice } from './money.ts';
 import type { GangFit, GangShort, ShapeRoom } from './placement.ts';
+import { facilityWatts, type ItPower, unitWatts } from './power/budget.ts';
+import type { PowerShort } from './power/power-room.ts';
 import type { QuotaShort } from './quota.ts';
 import { filterClusters } from './region.ts';
 import type { CandidateFacts } from './region-terms.ts';
@@ -105,11 +107,37 @@ export function tryOption(option: Option, workload: Workload, room: Room): Fitti
   return fit === undefined ? undefined : fittingOf(option, fit, workload, room);
 }
 
-/** A place for the whole gang on the nodes as they are now. */
-export const fitOf = (option: Option, workload: Workload, room: Room): GangFit | undefined =>
+/** A place for the whole gang on the nodes as they are now, within the power budget. */
+export function fitOf(option: Option, workload: Workload, room: Room): GangFit | undefined {
+  if (room.power.short(option.cluster, boardWattsOf(option, workload)) !== undefined) return undefined;
+  const fit = nodesOf(option, workload, room);
+  if (fit === undefined) return undefined;
+  return room.power.short(option.cluster, wattsOf(option, fit, workload)) === undefined ? fit : undefined;
+}
+
+const nodesOf = (option: Option, workload: Workload, room: Room): GangFit | undefined =>
   room
     .scratch(option.cluster)
     .fit(workload.request.pods, option.state.shape(), option.avoid, formerNodes(option, workload));
+
+/** Facility watts that the workload is reckoned to draw there. */
+export const wattsOf = (option: Option, fit: GangFit, workload: Workload): number =>
+  facilityWatts(itPower(option, fit.nodeShare, workload), option.cluster);
+
+/** The same without what the nodes draw beside their boards: no place needs less. */
+const boardWattsOf = (option: Option, workload: Workload): number =>
+  facilityWatts(itPower(option, 0, workload), option.cluster);
+
+/** Whether the power budget could be what is in the way: it is, if every pod had a node of its own. */
+export const powerMayLack = (option: Option, workload: Workload, room: Room): boolean =>
+  room.power.short(option.cluster, facilityWatts(itPower(option, workload.request.pods, workload), option.cluster)) !==
+  undefined;
+
+function itPower(option: Option, nodeShare: number, { request }: Workload): ItPower {
+  const accelerator = option.cluster.accelerators[option.accelerator];
+  const boards = (option.entry?.countPerNode ?? 0) * request.pods;
+  return { boardWatts: accelerator === undefined ? 0 : boards * unitWatts(accelerator, request.capWatts), nodeShare };
+}
 
 /** @param startsAt when the place is free, in ms */
 export function fittingOf(
@@ -139,25 +167,32 @@ const formerNodes = (option: Option, { previous }: Workload): readonly string[] 
   previous?.cluster === option.cluster.name ? previous.nodes : [];
 
 /** What the workload would hold there. */
-export const wouldHold = (option: Option, fit: GangFit, workload: Workload): Held => ({
-  cluster: option.cluster,
-  accelerator: option.cluster.accelerators[option.accelerator] ?? null,
-  gpus: (option.entry?.countPerNode ?? 0) * workload.request.pods,
-  nodeShare: fit.nodeShare,
-});
+export function wouldHold(option: Option, fit: GangFit, workload: Workload): Held {
+  const { request } = workload;
+  const type = option.cluster.accelerators[option.accelerator];
+  return {
+    cluster: option.cluster,
+    accelerator: type === undefined ? null : { ...type, boardWatts: unitWatts(type, request.capWatts) },
+    gpus: (option.entry?.countPerNode ?? 0) * request.pods,
+    nodeShare: fit.nodeShare,
+  };
+}
 
 /** Why an option does not do; the higher the stage, the nearer it came. */
 export type Obstacle =
   | { readonly stage: 1; readonly reason: 'NoQuotaForAccelerator' }
   | { readonly stage: 2; readonly reason: 'ExceedsMaxQuota'; readonly quota: QuotaShort }
   | { readonly stage: 3; readonly reason: 'ExceedsEveryRegion'; readonly nodes: GangShort }
-  | { readonly stage: 4; readonly reason: 'RegionUnreachable' }
-  | { readonly stage: 5; readonly reason: 'QuotaExceeded'; readonly quota: QuotaShort }
+  /** More than the whole power budget. */
+  | { readonly stage: 4; readonly reason: 'InsufficientPower'; readonly power: PowerShort }
+  | { readonly stage: 5; readonly reason: 'RegionUnreachable' }
+  | { readonly stage: 6; readonly reason: 'QuotaExceeded'; readonly quota: QuotaShort }
   | {
-      readonly stage: 6;
+      readonly stage: 7;
       readonly reason: 'InsufficientGPU' | 'InsufficientNodeResources' | 'InsufficientTopology';
       readonly nodes: GangShort;
-    };
+    }
+  | { readonly stage: 8; readonly reason: 'InsufficientPower'; readonly power: PowerShort };
 
 /** Asked of an option that `tryOption` refused. */
 export function obstacleOf(option: Option, workload: Workload, room: Room): Obstacle {
@@ -166,15 +201,30 @@ export function obstacleOf(option: Option, workload: Workload, room: Room): Obst
   const quota = room.quota.check(workload.queue, charges);
   if (!quota.ok && quota.exceedsMax) return { stage: 2, reason: PENDING_REASON.ExceedsMaxQuota, quota };
   // A region that was never seen has no nodes yet: it is not too small, it is not reached.
-  if (cluster.unusable !== undefined && cluster.nodes.count === 0) return { stage: 4, reason: 'RegionUnreachable' };
+  if (cluster.unusable !== undefined && cluster.nodes.count === 0) return { stage: 5, reason: 'RegionUnreachable' };
   const counted = countedRoom(option, room);
   if (largestIdleGang(counted) < workload.request.pods) {
     return { stage: 3, reason: PENDING_REASON.ExceedsEveryRegion, nodes: gangShort(counted, workload.request.pods) };
   }
-  if (cluster.unusable !== undefined) return { stage: 4, reason: PENDING_REASON.RegionUnreachable };
-  if (!quota.ok) return { stage: 5, reason: PENDING_REASON.QuotaExceeded, quota };
+  const power = powerShort(option, workload, room);
+  if (power !== undefined && (power.unknown !== undefined || power.neededWatts > power.budgetWatts)) {
+    return { stage: 4, reason: PENDING_REASON.InsufficientPower, power };
+  }
+  if (cluster.unusable !== undefined) return { stage: 5, reason: PENDING_REASON.RegionUnreachable };
+  if (!quota.ok) return { stage: 6, reason: PENDING_REASON.QuotaExceeded, quota };
+  if (power !== undefined) return { stage: 8, reason: PENDING_REASON.InsufficientPower, power };
   const nodes = shortOf(option, workload, room);
-  return { stage: 6, reason: reasonOfNodes(nodes, option), nodes };
+  return { stage: 7, reason: reasonOfNodes(nodes, option), nodes };
+}
+
+/** What the power budget lacks, where that is the only thing that is short now, or where it never could do. */
+function powerShort(option: Option, workload: Workload, room: Room): PowerShort | undefined {
+  const { cluster } = option;
+  if (cluster.power === undefined) return undefined;
+  const never = room.power.short(cluster, boardWattsOf(option, workload));
+  if (never !== undefined && (never.unknown !== undefined || never.neededWatts > never.budgetWatts)) return never;
+  const fit = nodesOf(option, workload, room);
+  return fit === undefined ? undefined : room.power.short(cluster, wattsOf(option, fit, workload));
 }
 
 function reasonOfNodes(nodes: GangShort, option: Option) {

@@ -5,6 +5,7 @@ import type { ClusterView, Workload } from './model.ts';
 import type { Answer, Obstacle, Option, Options } from './options.ts';
 import { obstacleOf } from './options.ts';
 import type { GangShort } from './placement.ts';
+import { explainPower } from './power/power-room.ts';
 import type { Room } from './room.ts';
 import { largestGang, largestIdleGang } from './shortfall.ts';
 import { type DomainShort, doesNotFitNow, largestNow, neverFits } from './topology-short.ts';
@@ -82,8 +83,8 @@ const entry = (cluster: string, reason: string, message: string): Filtered => ({
 function filteredBy(workload: Workload, refusal: Refusal, room: Room): Filtered {
   const { option, obstacle } = refusal;
   const { unusable, name } = option.cluster;
-  if (obstacle.stage === 4 && unusable !== undefined) return entry(name, unusable.reason, unusable.message);
-  if (obstacle.stage === 6) {
+  if (obstacle.stage === 5 && unusable !== undefined) return entry(name, unusable.reason, unusable.message);
+  if (obstacle.stage === 7) {
     const { fittingPods, neededPods } = obstacle.nodes;
     const gang = largestNow(obstacle.nodes, workload.request.topology);
     if (gang !== '') return entry(name, obstacle.reason, gang + limitedBy(obstacle.nodes));
@@ -124,13 +125,16 @@ function sentence(workload: Workload, nearest: readonly Refusal[], room: Room): 
       return [obstacle.reason, `no quota row covers ${types} in ${names.join(', ')}: ${fix}.`];
     }
     case 2:
-    case 5:
+    case 6:
       return quotaSentence(workload, nearest, room);
     case 3:
       return [obstacle.reason, tooLarge(workload, nearest)];
     case 4:
+    case 8:
+      return [obstacle.reason, powerSentence(nearest)];
+    case 5:
       return [obstacle.reason, unreachable(nearest)];
-    case 6:
+    case 7:
       return nodesSentence(workload, nearest);
   }
 }
@@ -148,6 +152,14 @@ function unreachable(nearest: readonly Refusal[]): string {
   const said = new Map(nearest.map(({ option }) => [option.cluster.name, option.cluster.unusable?.message]));
   const named = [...said].slice(0, MAX_NAMED).map(([name, message]) => `${name}: ${message}`);
   return `it can only run where nothing can be placed now: ${named.join('; ')}${more(said.size)}.`;
+}
+
+/** Those that lack the least first. */
+function powerSentence(nearest: readonly Refusal[]): string {
+  const shorts = nearest
+    .flatMap(({ obstacle }) => ('power' in obstacle ? [obstacle.power] : []))
+    .sort((a, b) => a.neededWatts - a.freeWatts - (b.neededWatts - b.freeWatts));
+  return `${shorts.slice(0, MAX_NAMED).map(explainPower).join('; ')}${more(shorts.length)}.`;
 }
 
 /** `16 pods x 8 H100`, or what CPU-only pods ask for. */
@@ -213,7 +225,7 @@ function hints(nodes: GangShort, boardsEach: number): string {
 /** Boards, or cpu, memory or pods beside them, are short now. */
 function nodesSentence(workload: Workload, nearest: readonly Refusal[]): [PendingReason, string] {
   const sized = nearest
-    .flatMap(({ option, obstacle }) => (obstacle.stage === 6 ? [{ option, obstacle, nodes: obstacle.nodes }] : []))
+    .flatMap(({ option, obstacle }) => (obstacle.stage === 7 ? [{ option, obstacle, nodes: obstacle.nodes }] : []))
     .sort(
       (a, b) => largestGang(b.nodes) - largestGang(a.nodes) || (a.option.cluster.name < b.option.cluster.name ? -1 : 1),
     );

@@ -12,6 +12,7 @@ import { NodeChoice } from './node-choice.ts';
 import { NodeIndex } from './node-index.ts';
 import type { Learned } from './node-value/demand-by-type.ts';
 import { type PodShape, podsThatFit } from './pod-shape.ts';
+import { shareOfNode } from './power/budget.ts';
 import type { GangShort, ShapeRoom } from './shortfall.ts';
 import { gangShort, roomFor } from './shortfall.ts';
 import { Suitability } from './suitability.ts';
@@ -103,6 +104,20 @@ export class ClusterScratch {
     }
   }
 
+  /** Share of nodes that pods take on these, one entry a pod; nodes that are gone count whole. */
+  nodeShare(nodes: readonly string[], perPod: PodNeeds): number {
+    return nodes.reduce((sum, node) => {
+      const row = this.#index.rowOf(node);
+      return sum + (row === undefined ? 1 : this.#shareOf(row, 1, perPod));
+    }, 0);
+  }
+
+  #shareOf(row: number, pods: number, perPod: Pick<PodNeeds, 'gpuMilli' | 'cpuMilli'>): number {
+    const { gpuTotal, cpuTotal } = this.#index.table;
+    const sums = { gpuMilli: pods * perPod.gpuMilli, cpuMilli: pods * perPod.cpuMilli };
+    return shareOfNode(sums, { gpuTotal: gpuTotal[row] ?? 0, cpuTotal: cpuTotal[row] ?? 0 });
+  }
+
   /** Node of each pod in rank order. */
   nodeNames(fit: GangFit): string[] {
     const names: string[] = [];
@@ -147,16 +162,13 @@ export class ClusterScratch {
   }
 
   #made(rows: readonly number[], pods: readonly number[], shape: PodShape): GangFit {
-    const { gpuTotal, cpuTotal } = this.#index.table;
     let strandedBoards = 0;
     let nodeShare = 0;
     rows.forEach((row, i) => {
       const here = pods[i] ?? 0;
       const left = (this.#index.gpuFree[row] ?? 0) - here * shape.gpuMilli;
       strandedBoards += Math.max(0, Math.floor(left / 1000));
-      const [used, total] =
-        shape.gpuMilli > 0 ? [here * shape.gpuMilli, gpuTotal[row] ?? 0] : [here * shape.cpuMilli, cpuTotal[row] ?? 0];
-      nodeShare += total > 0 ? used / total : 0;
+      nodeShare += this.#shareOf(row, here, shape);
     });
     return { fits: true, rows, pods, strandedBoards, nodeShare };
   }

@@ -7,8 +7,8 @@
  * only by a queue that stays within its own quota, from queues that use more than theirs.
  */
 import type { Nomination, Running, Victim, Workload } from './model.ts';
-import type { Option, Options } from './options.ts';
-import type { GangFit, PodNeeds } from './placement.ts';
+import { type Option, type Options, powerMayLack } from './options.ts';
+import type { GangFit } from './placement.ts';
 import type { Room } from './room.ts';
 import { Trial } from './trial.ts';
 
@@ -80,9 +80,11 @@ interface Candidate {
 /** Those whose going may help and whom the policies give up, the ones to go first at the front. */
 function candidatesFor(option: Option, workload: Workload, room: Room, quotaShort: boolean): Candidate[] {
   const found: Candidate[] = [];
+  // Power is short by whatever draws it.
+  const anyType = powerMayLack(option, workload, room);
   for (const running of room.running) {
     if (running.ending || !running.preemptible || room.victims.has(running.key)) continue;
-    const near = running.cluster === option.cluster.name && sharesNodes(running, option);
+    const near = running.cluster === option.cluster.name && (anyType || sharesNodes(running, option));
     const shared = sharedCharges(running, option);
     if (!near && !(quotaShort && shared.length > 0)) continue;
     const foreign = running.queue !== workload.queue;
@@ -202,7 +204,8 @@ function nominationOf(option: Option, fit: GangFit, victims: readonly Candidate[
 export function reserve(workload: Workload, nomination: Nomination, room: Room): void {
   room.quota.add({ queue: workload.queue, charges: nomination.queueCharges });
   const cluster = room.clusters.find(({ name }) => name === nomination.cluster);
-  if (cluster !== undefined) room.scratch(cluster).charge(nomination.nodes, podNeeds(workload, nomination), 1);
+  if (cluster === undefined) return;
+  room.charge(cluster, nomination.accelerator, nomination.nodes, podNeeds(workload, nomination), 1);
 }
 
 /** Gives a reserved place back, for the one that it is kept for. */
@@ -210,14 +213,14 @@ export function unreserve(workload: Workload, nomination: Nomination, room: Room
   room.quota.remove({ queue: workload.queue, charges: nomination.queueCharges });
   const cluster = room.clusters.find(({ name }) => name === nomination.cluster);
   if (cluster === undefined) return;
-  room.scratch(cluster).charge(nomination.nodes, podNeeds(workload, nomination), -1);
+  room.charge(cluster, nomination.accelerator, nomination.nodes, podNeeds(workload, nomination), -1);
   room.countAnew(cluster);
 }
 
-function podNeeds({ request }: Workload, { accelerator }: Nomination): PodNeeds {
-  const { cpuMilli, memoryMi, accelerators } = request;
+function podNeeds({ request }: Workload, { accelerator }: Nomination): Running['perPod'] {
+  const { cpuMilli, memoryMi, accelerators, capWatts } = request;
   const boards = accelerators.find(({ type }) => type === accelerator)?.countPerNode ?? 0;
-  return { gpuMilli: boards * 1000, cpuMilli, memoryMi };
+  return { gpuMilli: boards * 1000, cpuMilli, memoryMi, capWatts };
 }
 
 /** `team-b/train (queue b, priority 0)` and so on. */

@@ -61,14 +61,14 @@ export class Reservations {
 
   #asRunning({ workload, cluster, accelerator, nodes, gpusPerNode, queueCharges }: Admit): Running {
     const { now } = this.#room;
-    const { cpuMilli, memoryMi } = workload.request;
+    const { cpuMilli, memoryMi, capWatts } = workload.request;
     return {
       ...workload,
       cluster,
       accelerator,
       nodes,
       charges: queueCharges,
-      perPod: { gpuMilli: gpusPerNode * 1000, cpuMilli, memoryMi },
+      perPod: { gpuMilli: gpusPerNode * 1000, cpuMilli, memoryMi, capWatts },
       ...{ preemptible: false, ending: false, admittedAt: now, lossSince: now, endsAt: now + this.#runMs(workload) },
     };
   }

@@ -2,6 +2,8 @@ import { entryPenalty } from './fair-share.ts';
 import type { ClusterView, GangRequest, Nomination, QueueView, QuotaUse, Running, Snapshot } from './model.ts';
 import { priceOrDearest } from './money.ts';
 import { ClusterScratch, type PodShape, type ShapeRoom } from './placement.ts';
+import { facilityWatts, unitWatts } from './power/budget.ts';
+import { PowerRoom } from './power/power-room.ts';
 import { QuotaTree } from './quota.ts';
 
 /** What is known of one pod shape in one cluster. */
@@ -17,6 +19,7 @@ export class Room {
   /** In order of name. */
   readonly clusters: readonly ClusterView[];
   readonly quota: QuotaTree;
+  readonly power = new PowerRoom();
   readonly now: number;
   readonly nominations: ReadonlyMap<string, Nomination>;
   /** Workloads that are being pushed out: nobody counts on them a second time. */
@@ -104,6 +107,24 @@ export class Room {
       this.#scratches.set(cluster, scratch);
     }
     return scratch;
+  }
+
+  /** Takes (sign 1) or gives back (sign -1) what pods on these nodes hold, and the power they are reckoned to draw. */
+  charge(
+    cluster: ClusterView,
+    accelerator: string,
+    nodes: readonly string[],
+    perPod: Running['perPod'],
+    sign: 1 | -1,
+  ): void {
+    const scratch = this.scratch(cluster);
+    scratch.charge(nodes, perPod, sign);
+    if (cluster.power === undefined) return;
+    const type = cluster.accelerators.find((entry) => entry.type === accelerator);
+    const boards = (nodes.length * perPod.gpuMilli) / 1000;
+    const boardWatts = type === undefined ? 0 : boards * unitWatts(type, perPod.capWatts);
+    const held = { boardWatts, nodeShare: scratch.nodeShare(nodes, perPod) };
+    this.power.take(cluster, sign * facilityWatts(held, cluster));
   }
 
   /** Shared by all workloads that ask for equal pods and avoid the same nodes. */

@@ -42,6 +42,7 @@ export class Trial {
     if (sign === 1) this.#room.quota.add(use);
     else this.#room.quota.remove(use);
     const { cluster } = this.#option;
-    if (running.cluster === cluster.name) this.#room.scratch(cluster).charge(running.nodes, running.perPod, sign);
+    if (running.cluster !== cluster.name) return;
+    this.#room.charge(cluster, running.accelerator, running.nodes, running.perPod, sign);
   }
 }

@@ -32,6 +32,12 @@ export class CentreMetrics {
         'gpu_model',
       ]),
       pue: gauge('aidc_region_pue_ratio', 'Facility power over IT power, as configured.', place),
+      powerBudget: gauge('aidc_region_power_budget_watts', 'Bound on reserved facility power, as configured.', place),
+      power: gauge(
+        'aidc_region_power_reserved_watts',
+        'Facility power that admitted work, and pods of others on accelerators, are reckoned to draw.',
+        place,
+      ),
       price: gauge('aidc_region_electricity_price_per_kilowatt_hour', 'Electricity price now, as configured.', [
         ...place,
         'currency',
@@ -88,6 +94,8 @@ export class CentreMetrics {
     }
     this.#set('pue', place, spec.puePermille / 1000);
     this.#set('carbon', place, spec.carbon.gramsPerKWh);
+    if (spec.power.budgetWatts !== undefined) this.#set('powerBudget', place, spec.power.budgetWatts);
+    if (status?.powerWatts !== undefined) this.#set('power', place, status.powerWatts);
     const { tariff, timezone, currency } = spec.electricity;
     try {
       const price = pricePerKWhMicrosAt(tariff, timezone, this.#now());

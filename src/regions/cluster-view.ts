@@ -9,6 +9,7 @@ export function clusterView(
   unusable: { reason: string; message: string } | undefined,
 ): ClusterView {
   const { spec } = cluster;
+  const { budgetWatts } = spec.power;
   return {
     name: cluster.metadata.name,
     region: spec.region,
@@ -22,6 +23,7 @@ export function clusterView(
     puePermille: spec.puePermille,
     gramsPerKWh: spec.carbon.gramsPerKWh,
     nodeOverheadWatts: spec.power.nodeOverheadWatts,
+    ...(budgetWatts === undefined ? {} : { power: { budgetWatts, reserved: inventory.power() } }),
     userLatency: Object.fromEntries(spec.userLatency.map((entry) => [entry.region, entry.ms])),
     nodes: inventory.table(),
   };

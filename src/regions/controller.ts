@@ -8,6 +8,7 @@ import {
 } from '../api/index.ts';
 import { QUARTER_HOUR_MS } from '../core/local-time.ts';
 import { pricePerKWhMicrosAt } from '../core/money.ts';
+import { facilityWatts } from '../core/power/budget.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { KubeObject, Resource } from '../kube/resource.ts';
 import type { StatusWriter } from '../kube/status-writer.ts';
@@ -122,13 +123,22 @@ function observe(
     ...(acceptedUid === undefined ? {} : { clusterUID: acceptedUid }),
     ...(version === undefined ? {} : { version }),
     // Before the first full list it would count what was seen so far as all there is.
-    ...(member.synced ? { inventory: member.inventory.summary() } : {}),
+    ...(member.synced ? { inventory: member.inventory.summary(), powerWatts: powerOf(object, member) } : {}),
     ...(member.synced && metering !== undefined ? { metered: metering(member) } : {}),
     ...(clockSkewMs === undefined ? {} : { skewMs: clockSkewMs }),
     ...(lastAnswerMs === undefined ? {} : { lastAnswerMs }),
     ...(price === null ? {} : { pricePerKWhMicros: price }),
   };
 }
+
+/** Facility watts, rounded up: a budget that is full is not shown as almost full. */
+const powerOf = ({ spec }: RegionalCluster, { inventory }: MemberConnection): number =>
+  Math.ceil(
+    facilityWatts(inventory.power(), {
+      puePermille: spec.puePermille,
+      nodeOverheadWatts: spec.power.nodeOverheadWatts,
+    }) - 1e-6,
+  );
 
 /** Until a price may change (tariffs do so on the quarter hour), at the latest until the time of contact is due. */
 function untilNext(nowMs: number): number {

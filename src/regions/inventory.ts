@@ -1,6 +1,10 @@
 import type { AcceleratorType, Inventory as InventoryStatus } from '../api/index.ts';
 import type { NodeTable, Taint } from '../core/model.ts';
+import type { ItPower } from '../core/power/budget.ts';
+import { COLUMNS, type Columns, hasMoreRoom, newColumns } from './columns.ts';
 import { Interner } from './interner.ts';
+import { awayPower, nodePower } from './node-power.ts';
+import { addAmounts, addLarger, none, type RunOnNode, seen } from './sums.ts';
 import type { Amounts, ForeignPod, MemberNode, MemberPod } from './types.ts';
 
 /** What one pod of a run takes on its node: cpu in milli-cores, memory in MiB, boards in milli. */
@@ -8,6 +12,8 @@ export interface PodUse {
   readonly cpuMilli: number;
   readonly memoryMi: number;
   readonly gpuMilli: number;
+  /** Power cap of each board in watts. */
+  readonly capWatts?: number | undefined;
 }
 
 /** A run that holds nodes: its key is `<workload uid>/<attempt>`. */
@@ -18,24 +24,14 @@ export interface Reservation {
   readonly perPod: PodUse;
 }
 
-interface Sum {
-  cpu: number;
-  memory: number;
-  gpu: number;
-  pods: number;
-}
-const none = (): Sum => ({ cpu: 0, memory: 0, gpu: 0, pods: 0 });
-
-/** What one run takes on one node: reserved by the hub, and its pods as seen in the member. */
-interface RunOnNode {
-  reserved: Sum;
-  readonly pods: Map<string, Amounts>;
-}
-
 interface Row {
   node: MemberNode;
   index: number;
+  /** What is held there is reckoned to draw. */
+  power: ItPower;
 }
+
+const NO_POWER: ItPower = { boardWatts: 0, nodeShare: 0 };
 
 const FINISHED = new Set(['Succeeded', 'Failed']);
 
@@ -97,7 +93,7 @@ export class Inventory {
     const name = node.metadata.name;
     const row = this.#rows.get(name);
     if (row === undefined) {
-      this.#rows.set(name, { node, index: -1 });
+      this.#rows.set(name, { node, index: -1, power: NO_POWER });
       this.#rebuild();
       return;
     }
@@ -186,6 +182,8 @@ export class Inventory {
       if (entry === undefined) continue;
       entry.reserved = none();
       this.#dropIfEmpty(node, run, entry);
+      // It held no room, but power.
+      if (!this.#rows.has(node)) this.#rebuilt += 1;
       this.#touch(node);
     }
   }
@@ -220,6 +218,23 @@ export class Inventory {
     }
     this.#dirty.clear();
     return { ...this.#table, labelSets: this.#labelSets.values, taintSets: this.#taintSets.values };
+  }
+
+  /** IT power that everything held is reckoned to draw: our runs, and others' pods on accelerators. */
+  power(): ItPower {
+    this.table();
+    const sum = { boardWatts: 0, nodeShare: 0 };
+    const add = ({ boardWatts, nodeShare }: ItPower): void => {
+      sum.boardWatts += boardWatts;
+      sum.nodeShare += nodeShare;
+    };
+    for (const { power } of this.#rows.values()) add(power);
+    for (const [node, runs] of this.#runs) {
+      // A node that comes back must find its power still reserved.
+      if (this.#rows.has(node)) continue;
+      for (const [run, { reserved }] of runs) add(awayPower(this.#accelerators, reserved.gpu, this.#capOf(run)));
+    }
+    return sum;
   }
 
   /** One line per declared accelerator type; boards are rounded down to whole ones. */
@@ -271,6 +286,10 @@ export class Inventory {
     this.#grow();
   }
 
+  #capOf(run: string): number | undefined {
+    return this.#reservations.get(run)?.perPod.capWatts;
+  }
+
   #grow(): void {
     this.version += 1;
     for (const listener of this.#listeners) listener();
@@ -312,10 +331,14 @@ export class Inventory {
     const accelerator = this.#acceleratorOf(node);
     const device = this.#accelerators[accelerator];
     const resource = device?.resourceName;
-    const used = none();
-    for (const pod of this.#foreign.get(name)?.values() ?? []) addAmounts(used, pod, resource);
-    for (const run of this.#runs.get(name)?.values() ?? []) addLarger(used, run, resource);
     const gpuTotal = device === undefined ? 0 : unitsOn(node, device) * 1000;
+    const foreign = [...(this.#foreign.get(name)?.values() ?? [])];
+    const runs = this.#runs.get(name) ?? new Map<string, RunOnNode>();
+    const used = none();
+    for (const pod of foreign) addAmounts(used, pod, resource);
+    for (const run of runs.values()) addLarger(used, run, resource);
+    const totals = { gpuTotal, cpuTotal: node.allocatable.cpuMilli };
+    row.power = nodePower(device, totals, foreign, runs, (run) => this.#capOf(run));
     table.usable[index] = node.ready && !node.unschedulable && node.metadata.deletionTimestamp === undefined ? 1 : 0;
     table.accelerator[index] = accelerator;
     table.gpuTotal[index] = gpuTotal;
@@ -329,44 +352,12 @@ export class Inventory {
   }
 }
 
-interface Columns extends NodeTable {
-  readonly names: string[];
-}
-
-/** What a node is, then what is free on it. */
-const COLUMNS = [
-  'accelerator',
-  'labelSet',
-  'taintSet',
-  'usable',
-  'gpuFree',
-  'cpuFree',
-  'memoryFree',
-  'podsFree',
-] as const;
-const KINDS = 3;
-
-/** A node that has become another kind of node may suit somebody whom it did not suit before. */
-const hasMoreRoom = (before: readonly number[], now: readonly number[]): boolean =>
-  now.some((value, i) => (i < KINDS ? value !== before[i] : value > (before[i] ?? 0)));
-
-function newColumns(count: number): Columns {
-  return {
-    count,
-    names: new Array<string>(count),
-    usable: new Uint8Array(count),
-    accelerator: new Int16Array(count),
-    gpuTotal: new Float64Array(count),
-    gpuFree: new Float64Array(count),
-    cpuTotal: new Float64Array(count),
-    cpuFree: new Float64Array(count),
-    memoryFree: new Float64Array(count),
-    podsFree: new Float64Array(count),
-    labelSet: new Int32Array(count),
-    taintSet: new Int32Array(count),
-    labelSets: [],
-    taintSets: [],
-  };
+/** Units of the type that a node has: those it offers, or the parts of the boards that it offers several times each. */
+function unitsOn({ allocatable }: MemberNode, { resourceName, board }: AcceleratorType): number {
+  const offered = allocatable.extended[resourceName] ?? 0;
+  if (board?.replicas === undefined) return offered;
+  const boards = Math.floor(offered / board.replicas);
+  return Math.min(offered, boards * Math.floor(1000 / board.permille));
 }
 
 function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
@@ -376,35 +367,6 @@ function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
     map.set(key, value);
   }
   return value;
-}
-
-function addAmounts(sum: Sum, amounts: Amounts, resource: string | undefined): void {
-  sum.cpu += amounts.cpuMilli;
-  sum.memory += amounts.memoryMi;
-  sum.gpu += resource === undefined ? 0 : (amounts.extended[resource] ?? 0) * 1000;
-  sum.pods += 1;
-}
-
-function seen(run: RunOnNode, resource: string | undefined): Sum {
-  const sum = none();
-  for (const pod of run.pods.values()) addAmounts(sum, pod, resource);
-  return sum;
-}
-
-function addLarger(sum: Sum, run: RunOnNode, resource: string | undefined): void {
-  const pods = seen(run, resource);
-  sum.cpu += Math.max(run.reserved.cpu, pods.cpu);
-  sum.memory += Math.max(run.reserved.memory, pods.memory);
-  sum.gpu += Math.max(run.reserved.gpu, pods.gpu);
-  sum.pods += Math.max(run.reserved.pods, pods.pods);
-}
-
-/** Units of the type that a node has: those it offers, or the parts of the boards that it offers several times each. */
-function unitsOn({ allocatable }: MemberNode, { resourceName, board }: AcceleratorType): number {
-  const offered = allocatable.extended[resourceName] ?? 0;
-  if (board?.replicas === undefined) return offered;
-  const boards = Math.floor(offered / board.replicas);
-  return Math.min(offered, boards * Math.floor(1000 / board.permille));
 }
 
 const matches = (selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean =>

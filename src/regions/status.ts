@@ -20,6 +20,7 @@ export interface Observed {
   readonly clusterUID?: string;
   readonly version?: string;
   readonly inventory?: readonly Inventory[];
+  readonly powerWatts?: number;
   readonly skewMs?: number;
   readonly lastAnswerMs?: number;
   readonly pricePerKWhMicros?: number;
@@ -30,6 +31,7 @@ export function deriveStatus(cluster: RegionalCluster, observed: Observed): Regi
   const clusterUID = old.clusterUID ?? observed.clusterUID;
   const version = observed.version ?? old.version;
   const inventory = observed.inventory ?? old.inventory;
+  const powerWatts = observed.powerWatts ?? old.powerWatts;
   const lastSyncTime = syncTime(old.lastSyncTime, observed.lastAnswerMs);
   const clockSkewSeconds = skewSeconds(old.clockSkewSeconds, observed.skewMs);
   return {
@@ -38,6 +40,7 @@ export function deriveStatus(cluster: RegionalCluster, observed: Observed): Regi
     ...(clusterUID === undefined ? {} : { clusterUID }),
     ...(version === undefined ? {} : { version: version.slice(0, 64) }),
     ...(inventory === undefined ? {} : { inventory: [...inventory] }),
+    ...(powerWatts === undefined ? {} : { powerWatts }),
     ...(lastSyncTime === undefined ? {} : { lastSyncTime }),
     ...(clockSkewSeconds === undefined ? {} : { clockSkewSeconds }),
     display: display(cluster, inventory, observed.pricePerKWhMicros),

@@ -47,6 +47,15 @@ describe('who waits', () => {
     expect(keys(waiting.awake(marks()))).toEqual(['h', 'a']);
   });
 
+  it('is tried again when room grew anywhere, where power is short: whatever drew it gives it back', () => {
+    const h = workload('h');
+    const { waiting, count, marks } = setUp(h);
+    waiting.park([short(h, 'InsufficientPower')], marks(), nobody);
+    expect(waiting.awake(marks())).toEqual([]);
+    count.room[''] = 1;
+    expect(keys(waiting.awake(marks()))).toEqual(['h']);
+  });
+
   it('is tried again when room grew while the cycle ran', () => {
     const h = workload('h');
     const { waiting, count, marks } = setUp(h);

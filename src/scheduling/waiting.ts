@@ -82,7 +82,7 @@ export class Waiting {
   awake(marks: Marks, always: Iterable<string> = []): Workload[] {
     const found: Workload[] = [];
     for (const one of this.#classes.values()) {
-      if (one.parked !== undefined && one.parked.seen === seenBy(one.parked.answer.workload, marks)) continue;
+      if (one.parked !== undefined && one.parked.seen === seenBy(one.parked.answer, marks)) continue;
       delete one.parked;
       for (const workload of one.members.values()) found.push(workload);
     }
@@ -120,7 +120,7 @@ export class Waiting {
       if (of === undefined) continue;
       of.unanswered.delete(workload.key);
       if (of.parked !== undefined || NOT_PARKED.has(reason) || isStrict(workload)) continue;
-      of.parked = { answer, seen: seenBy(workload, marks) };
+      of.parked = { answer, seen: seenBy(answer, marks) };
     }
   }
 
@@ -135,7 +135,10 @@ export class Waiting {
 }
 
 /** The counters only grow, so their sum is the same as long as none of them has changed. */
-function seenBy({ queue, request }: Workload, { settings, quota, room }: Marks): number {
-  const types = request.accelerators.length === 0 ? [''] : request.accelerators.map(({ type }) => type);
+function seenBy({ workload, reason }: NotAdmitted, { settings, quota, room }: Marks): number {
+  const { queue, request } = workload;
+  // Power is given back by whatever drew it.
+  const isAny = request.accelerators.length === 0 || reason === PENDING_REASON.InsufficientPower;
+  const types = isAny ? [''] : request.accelerators.map(({ type }) => type);
   return settings + quota(queue) + types.reduce((sum, type) => sum + room(type), 0);
 }

@@ -178,6 +178,7 @@ export class ServingBinder implements Binder {
         cpuMilli: held.cpuMilliPerNode,
         memoryMi: held.memoryMiPerNode,
         gpuMilli: held.gpusPerNode * 1000,
+        capWatts: held.gpuPowerCapWatts,
       },
     };
   }

@@ -60,6 +60,7 @@ export class TrainingBinder implements Binder {
             cpuMilli: admission.cpuMilliPerNode,
             memoryMi: admission.memoryMiPerNode,
             gpuMilli: admission.gpusPerNode * 1000,
+            capWatts: admission.gpuPowerCapWatts,
           },
         },
       });

@@ -7,6 +7,7 @@ export function admissionOf(
   admit: Admit,
   of: Pick<Admission, 'epoch' | 'attempt' | 'generation' | 'shapeHash' | 'admittedAt'>,
 ): Admission {
+  const { capWatts } = admit.workload.request;
   return {
     ...of,
     cluster: admit.cluster,
@@ -16,6 +17,7 @@ export function admissionOf(
     gpusPerNode: admit.gpusPerNode,
     cpuMilliPerNode: admit.workload.request.cpuMilli,
     memoryMiPerNode: admit.workload.request.memoryMi,
+    ...(capWatts === undefined ? {} : { gpuPowerCapWatts: capWatts }),
     queue: admit.workload.queue,
     queueCharges: [...admit.queueCharges],
     priority: admit.workload.priority,
