@@ -7,7 +7,7 @@ export interface Query {
   readonly instant?: boolean;
 }
 
-type PanelType = 'timeseries' | 'stat' | 'table' | 'bargauge';
+type PanelType = 'timeseries' | 'stat' | 'table' | 'bargauge' | 'geomap';
 
 export interface PanelOptions {
   readonly title: string;
@@ -25,6 +25,13 @@ export interface PanelOptions {
   readonly stacked?: boolean;
   /** Tables: headings of columns, and columns that are not shown. */
   readonly columns?: Readonly<Record<string, string>>;
+  /** Maps: the columns that place a marker, name it and colour it. */
+  readonly map?: {
+    readonly latitude: string;
+    readonly longitude: string;
+    readonly name: string;
+    readonly color: string;
+  };
 }
 
 export interface Panel extends PanelOptions {
@@ -51,6 +58,13 @@ export interface Dashboard {
 export const timeseries = (options: PanelOptions): Panel => ({ type: 'timeseries', ...options });
 export const stat = (options: PanelOptions): Panel => ({ type: 'stat', width: 4, height: 4, ...options });
 export const bars = (options: PanelOptions): Panel => ({ type: 'bargauge', ...options });
+/** A map of the world with a marker for each row of the table that its queries make. */
+export const geomap = (options: PanelOptions & Required<Pick<PanelOptions, 'map' | 'columns'>>): Panel => ({
+  type: 'geomap',
+  width: 24,
+  height: 12,
+  ...options,
+});
 export const table = (options: PanelOptions): Panel => ({ type: 'table', width: 24, ...options });
 
 const GRID = 24;
@@ -143,13 +157,13 @@ function panelModel(panel: Panel, id: number, gridPos: object): object {
       legendFormat: legend ?? '__auto',
       instant,
       range: !instant,
-      format: type === 'table' ? 'table' : 'time_series',
+      format: type === 'table' || type === 'geomap' ? 'table' : 'time_series',
     })),
     fieldConfig: {
       defaults: { unit, min: 0, ...custom(panel), ...mappings(panel), thresholds: thresholds(panel) },
       overrides: [],
     },
-    options: OPTIONS[type],
+    options: { ...OPTIONS[type], ...layers(panel) },
     ...(columns === undefined ? {} : { transformations: columnsOf(columns) }),
   };
 }
@@ -159,7 +173,30 @@ const OPTIONS: Readonly<Record<PanelType, object>> = {
   stat: { colorMode: 'value', graphMode: 'none', textMode: 'auto', reduceOptions: { calcs: ['lastNotNull'] } },
   bargauge: { orientation: 'horizontal', displayMode: 'basic', reduceOptions: { calcs: ['lastNotNull'] } },
   table: { showHeader: true, cellHeight: 'sm' },
+  geomap: {
+    view: { id: 'fit', lat: 0, lon: 0, zoom: 4, allLayers: true },
+    basemap: { type: 'default', name: 'Basemap', config: {} },
+    controls: { showZoom: true, mouseWheelZoom: false, showAttribution: true, showScale: false, showDebug: false },
+    tooltip: { mode: 'details' },
+  },
 };
+
+function layers({ map }: Panel): object {
+  if (map === undefined) return {};
+  const { latitude, longitude, name, color } = map;
+  const style = {
+    size: { fixed: 12, min: 2, max: 15 },
+    color: { field: color, fixed: 'green' },
+    opacity: 0.7,
+    symbol: { fixed: 'img/icons/marker/circle.svg', mode: 'fixed' },
+    text: { field: name, fixed: '', mode: 'field' },
+    textConfig: { fontSize: 12, offsetX: 0, offsetY: 18, textAlign: 'center', textBaseline: 'middle' },
+  };
+  const location = { mode: 'coords', latitude, longitude };
+  return {
+    layers: [{ type: 'markers', name: 'Clusters', location, tooltip: true, config: { showLegend: true, style } }],
+  };
+}
 
 function custom({ type, stacked = false }: Panel): object {
   if (type !== 'timeseries') return {};

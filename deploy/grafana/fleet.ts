@@ -1,4 +1,4 @@
-import { type Dashboard, stat, table, timeseries } from './builder.ts';
+import { type Dashboard, geomap, stat, table, timeseries } from './builder.ts';
 import { once, total } from './promql.ts';
 
 const PLACE = ['region', 'cluster'] as const;
@@ -52,6 +52,38 @@ export const fleet: Dashboard = {
           description: 'Allocated over usable accelerators.',
           unit: 'percentunit',
           queries: [{ expr: `${boards('aidc_region_gpu_allocated')} / ${boards('aidc_region_gpu_allocatable')}` }],
+        }),
+      ],
+    ],
+    [
+      'Map',
+      [
+        geomap({
+          title: 'Where the clusters are',
+          description: 'Allocated over usable accelerators of every cluster whose RegionalCluster says where it is.',
+          unit: 'percentunit',
+          queries: [
+            { expr: once(`aidc_region_latitude_degrees${CHOSEN}`, ...PLACE) },
+            { expr: once(`aidc_region_longitude_degrees${CHOSEN}`, ...PLACE) },
+            {
+              expr: `${boards('aidc_region_gpu_allocated', PLACE)} / (${boards('aidc_region_gpu_allocatable', PLACE)} > 0)`,
+            },
+            { expr: once(`aidc_member_cluster_up${CHOSEN}`, ...PLACE) },
+          ],
+          columns: {
+            cluster: 'Cluster',
+            region: 'Region',
+            'Value #A': 'Latitude',
+            'Value #B': 'Longitude',
+            'Value #C': 'Allocated share',
+            'Value #D': 'Answers',
+          },
+          map: { latitude: 'Latitude', longitude: 'Longitude', name: 'Cluster', color: 'Allocated share' },
+          thresholds: [
+            [null, 'green'],
+            [0.8, 'orange'],
+            [0.95, 'red'],
+          ],
         }),
       ],
     ],
@@ -153,6 +185,28 @@ export const fleet: Dashboard = {
           width: 8,
           queries: [
             { expr: once(`aidc_region_metered_nodes${CHOSEN}`, ...PLACE, 'state'), legend: '{{cluster}} {{state}}' },
+          ],
+        }),
+      ],
+    ],
+    [
+      'Power budget (as reckoned)',
+      [
+        timeseries({
+          title: 'Reserved power',
+          description: 'Facility power that admitted work, and pods of others on accelerators, are reckoned to draw.',
+          unit: 'watt',
+          queries: [{ expr: once(`aidc_region_power_reserved_watts${CHOSEN}`, ...PLACE), legend: '{{cluster}}' }],
+        }),
+        timeseries({
+          title: 'Reserved share of the power budget',
+          description: 'Of regions that have a budget: at 1 nothing new is admitted there.',
+          unit: 'percentunit',
+          queries: [
+            {
+              expr: `${once(`aidc_region_power_reserved_watts${CHOSEN}`, ...PLACE)} / ${once(`aidc_region_power_budget_watts${CHOSEN}`, ...PLACE)}`,
+              legend: '{{cluster}}',
+            },
           ],
         }),
       ],

@@ -41,7 +41,7 @@ export interface AgentOptions {
   /** Undefined: uids of pods stay unknown, and no ConfigMap is written. */
   readonly client: Pick<KubeClient, 'list' | 'apply'> | undefined;
   /** Undefined: no power limit is ever touched. */
-  readonly powerCaps: PowerCapOptions | undefined;
+  readonly powerCaps?: PowerCapOptions | undefined;
   readonly registry: Registry;
   readonly logger: Logger;
 }

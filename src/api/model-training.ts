@@ -163,10 +163,10 @@ export const modelTrainingSpec = z
       .object({
         powerCap: z.enum(['Off', 'Auto', 'Fixed']).default('Off').meta({
           description:
-            'Power cap of its boards, where the agents of the nodes apply caps. Auto: seven eighths of what they draw without one, six tenths of their limit at least. Fixed: gpuPowerCapWatts. Default Off.',
+            'Power cap of its boards, where the agents of the nodes apply caps. Auto: seven eighths of what they draw without one, six tenths of their limit at least. Fixed: gpuPowerCapWatts. Default Off. Example: Auto.',
         }),
         gpuPowerCapWatts: int(
-          'Cap of each board in watts; what a board cannot take is brought within its bounds. Only with powerCap Fixed. Default: none.',
+          'Cap of each board in watts; what a board cannot take is brought within its bounds. Only with powerCap Fixed. Default: none. Example: 450.',
           1,
           100_000,
         ).optional(),

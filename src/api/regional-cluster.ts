@@ -38,7 +38,7 @@ export const acceleratorType = z
         'How fast one unit runs models of a class (spec.model.class), in thousandths of an accelerator of reference that is the same for all regions: at 400 a run takes 2.5 times as long. Where all places that compete for a workload declare it, money, energy and CO2 are compared for the same work. Default: not known; then run times are taken to be equal.',
     }),
     minPowerLimitWatts: int(
-      'Lowest power limit of a board in watts (min_power_limit of nvidia-smi). Set where the agents of its nodes apply power caps: a workload’s fixed cap, but no less than this, then counts against the power budget in place of boardWatts. Default: caps do not count.',
+      'Lowest power limit of a board in watts (min_power_limit of nvidia-smi). Set where the agents of its nodes apply power caps: a workload’s fixed cap, but no less than this, then counts against the power budget in place of boardWatts. Default: caps do not count. Example: 200.',
       1,
       100_000,
     ).optional(),
@@ -95,6 +95,12 @@ export const tariffBand = z
   .meta({ description: 'A price and when it holds; the first band that matches wins.' });
 export type TariffBand = z.output<typeof tariffBand>;
 
+const LATITUDE = /^-?([0-8]?[0-9](\.[0-9]{1,6})?|90(\.0{1,6})?)$/;
+const LONGITUDE = /^-?((1[0-7][0-9]|[0-9]?[0-9])(\.[0-9]{1,6})?|180(\.0{1,6})?)$/;
+/** Text, because the API has no fractions. */
+const degrees = (pattern: RegExp, description: string) =>
+  z.string().regex(pattern).max(11).optional().meta({ description });
+
 export const regionalClusterSpec = z
   .object({
     region: regionName('Region this cluster is in, for example guian. Immutable.').meta({
@@ -123,13 +129,26 @@ export const regionalClusterSpec = z
     location: z
       .object({
         zone: z.enum(['East', 'West']).meta({ description: 'East (near users) or West (cheap power).' }),
+        latitude: degrees(
+          LATITUDE,
+          'Decimal degrees north of the equator (below 0: south), for the map. Default: not on the map. Example: "26.38".',
+        ),
+        longitude: degrees(
+          LONGITUDE,
+          'Decimal degrees east of Greenwich (below 0: west), for the map. Default: not on the map. Example: "106.46".',
+        ),
         jurisdiction: z
           .string()
           .regex(/^[A-Z]{2}(-[A-Z0-9]{1,3})?$/)
           .max(8)
           .meta({ description: 'ISO 3166 code of the place, for example CN-GZ.' }),
       })
-      .meta({ description: 'Where it is.' }),
+      .meta({
+        description: 'Where it is.',
+        'x-kubernetes-validations': [
+          { rule: 'has(self.latitude) == has(self.longitude)', message: 'set latitude and longitude together.' },
+        ],
+      }),
     accelerators: z
       .array(acceleratorType)
       .max(32)
@@ -177,7 +196,7 @@ export const regionalClusterSpec = z
     power: z
       .object({
         budgetWatts: int(
-          'Most facility power in watts that admitted work may be reckoned to draw: boards and its share of node overhead, times PUE; pods of others on accelerators count, too. Default: no bound.',
+          'Most facility power in watts that admitted work may be reckoned to draw: boards and its share of node overhead, times PUE; pods of others on accelerators count, too. Default: no bound. Example: 2000000.',
           1,
         ).optional(),
         nodeOverheadWatts: int('Power of a server beside its boards in watts. Default 1500.', 0, 100_000).default(1500),

@@ -32,6 +32,8 @@ export class CentreMetrics {
         'gpu_model',
       ]),
       pue: gauge('aidc_region_pue_ratio', 'Facility power over IT power, as configured.', place),
+      latitude: gauge('aidc_region_latitude_degrees', 'Where it is, north of the equator; as configured.', place),
+      longitude: gauge('aidc_region_longitude_degrees', 'Where it is, east of Greenwich; as configured.', place),
       powerBudget: gauge('aidc_region_power_budget_watts', 'Bound on reserved facility power, as configured.', place),
       power: gauge(
         'aidc_region_power_reserved_watts',
@@ -94,6 +96,9 @@ export class CentreMetrics {
     }
     this.#set('pue', place, spec.puePermille / 1000);
     this.#set('carbon', place, spec.carbon.gramsPerKWh);
+    const { latitude, longitude } = spec.location;
+    if (latitude !== undefined) this.#set('latitude', place, Number(latitude));
+    if (longitude !== undefined) this.#set('longitude', place, Number(longitude));
     if (spec.power.budgetWatts !== undefined) this.#set('powerBudget', place, spec.power.budgetWatts);
     if (status?.powerWatts !== undefined) this.#set('power', place, status.powerWatts);
     const { tariff, timezone, currency } = spec.electricity;

@@ -309,3 +309,54 @@ describe('a Dataset on real clusters', () => {
     await ready('martian', 'UnknownRegion');
   });
 });
+
+describe('a power budget on a real cluster', () => {
+  /** A node of eight H100 there: (8 * 700 W + 1500 W) * PUE, in whole watts. */
+  const setBudget = async (watts: number | null): Promise<number> => {
+    const { spec } = await hub.get<RegionalCluster & KubeObject>(REGIONAL_CLUSTERS, { name: 'lingang' });
+    await hub.mergePatch(REGIONAL_CLUSTERS, { name: 'lingang', body: { spec: { power: { budgetWatts: watts } } } });
+    return ((8 * 700 + spec.power.nodeOverheadWatts) * spec.puePermille) / 1000;
+  };
+  const inLingang = (name: string): object => {
+    const made = training(name, []) as { spec: object };
+    return { ...made, spec: { ...made.spec, placement: { regions: { allowed: ['lingang'] } } } };
+  };
+  const untilPower = (watts: number) =>
+    eventually(`${watts} W are reserved`, async () => {
+      const { status } = await hub.get<RegionalCluster & KubeObject>(REGIONAL_CLUSTERS, { name: 'lingang' });
+      return status?.powerWatts === watts;
+    });
+
+  it('holds up what would go beyond it, and admits it when it is raised', async () => {
+    const node = Math.ceil(await setBudget(1));
+    await setBudget(node);
+    await applyAll(hub, [inLingang('first')]);
+    await untilTraining('first', 'Running', (object) => object.status?.phase === 'Running');
+    await untilPower(node);
+    await applyAll(hub, [
+      inLingang('second'),
+      quote('powerless', { numNodes: 1, placement: { regions: { allowed: ['lingang'] } } }),
+    ]);
+    const waits = await untilTraining(
+      'second',
+      'InsufficientPower',
+      (object) => conditionOf(object, 'Admitted')?.reason === 'InsufficientPower',
+    );
+    const kw = (node / 1000).toFixed(2);
+    expect(conditionOf(waits, 'Admitted')?.message).toContain(
+      `needs ${kw} kW in lingang, and 0.00 kW of its power budget of ${kw} kW are free.`,
+    );
+    const { status } = await untilObject<Quote>(hub, QUOTES, key('powerless'), 'answered', (object) => {
+      return (object.status?.shortfalls?.length ?? 0) > 0;
+    });
+    expect(status?.shortfalls).toContainEqual(
+      expect.objectContaining({ cluster: 'lingang', reason: 'InsufficientPower' }),
+    );
+    await setBudget(2 * node);
+    await untilTraining('second', 'Running', (object) => object.status?.phase === 'Running');
+    await untilPower(2 * node);
+    for (const name of ['first', 'second']) await hub.delete(TRAININGS, key(name));
+    await untilPower(0);
+    await setBudget(null);
+  });
+});

@@ -296,6 +296,24 @@ export const RULE_EXAMPLES: readonly RuleExample[] = [
     accepted: [{}, { spec: { inCluster: false, kubeconfigSecretRef: { name: 'a' } } }],
     refused: [{ spec: { inCluster: null } }, { spec: { kubeconfigSecretRef: { name: 'a' } } }],
   },
+  {
+    kind: 'RegionalCluster',
+    at: '.spec',
+    message: 'power.budgetWatts needs boardWatts above 0 of every accelerator.',
+    accepted: [
+      { spec: { power: { budgetWatts: 1000 } } },
+      { spec: { power: { budgetWatts: 1000 }, accelerators: [{ ...ASCEND, boardWatts: 1 }] } },
+      { spec: { accelerators: [{ ...ASCEND, boardWatts: 0 }] } },
+    ],
+    refused: [{ spec: { power: { budgetWatts: 1000 }, accelerators: [{ ...ASCEND, boardWatts: 0 }] } }],
+  },
+  {
+    kind: 'RegionalCluster',
+    at: '.spec.location',
+    message: 'set latitude and longitude together.',
+    accepted: [{ spec: { location: { latitude: '26.38', longitude: '-106.46' } } }, {}],
+    refused: [{ spec: { location: { latitude: '26.38' } } }, { spec: { location: { longitude: '106.46' } } }],
+  },
   named('ComputeQueue', shortName, ['default', long(63)], [long(64)]),
   {
     kind: 'ComputeQueue',
@@ -366,6 +384,13 @@ export const REFUSED_SHAPES: readonly (readonly [what: string, kind: string, pat
   ['too many nodes', 'ModelTraining', { trainer: { numNodes: 8193 } }, /spec\.trainer\.numNodes.*8192/],
   ['an unknown word', 'ModelTraining', { task: 'Train' }, /spec\.task: Unsupported value: "Train": supported values/],
   ['an unknown policy', 'ModelServing', { placement: { policy: 'Fast' } }, /spec\.placement\.policy.*"Balanced"/],
+  [
+    'a latitude beyond the pole',
+    'RegionalCluster',
+    { location: { latitude: '90.5', longitude: '1' } },
+    /latitude.*match/,
+  ],
+  ['a longitude in words', 'RegionalCluster', { location: { latitude: '1', longitude: 'east' } }, /longitude.*match/],
   ['an unknown zone', 'RegionalCluster', { location: { zone: 'North' } }, /spec\.location\.zone.*"East", "West"/],
   ['no label', 'ComputeQuote', { placement: { topology: { required: 'a rack' } } }, /topology\.required.*match/],
   ['three layers of slices', 'ModelTraining', { placement: { topology: { slices: layers(3) } } }, /slices.*at most 2/],
