@@ -149,6 +149,7 @@ function named(kind: string, message: string, good: readonly string[], bad: read
   return { kind, at: '', message, accepted: cases(good), refused: cases(bad) };
 }
 
+const ASCEND = { type: 'Ascend910B', resourceName: 'huawei.com/Ascend910', boardWatts: 400, gpuHourMicros: 1 };
 const h100 = (countPerNode: number) => ({ accelerators: [{ type: 'H100', countPerNode }] });
 const long = (length: number) => 'a'.repeat(length);
 const workloadName =
@@ -369,8 +370,6 @@ export const RULE_EXAMPLES: readonly RuleExample[] = [
 export function specOf(kind: string, ...patches: readonly (object | undefined)[]): object {
   return patches.reduce<object>((spec, patch) => applyMergePatch(spec, patch ?? {}) as object, MINIMAL[kind] ?? {});
 }
-
-const ASCEND = { type: 'Ascend910B', resourceName: 'huawei.com/Ascend910', boardWatts: 400, gpuHourMicros: 1 };
 
 /** What a spec is refused for by its type alone, and words of the sentence that says so. */
 export const REFUSED_SHAPES: readonly (readonly [what: string, kind: string, patch: object, sentence: RegExp])[] = [
