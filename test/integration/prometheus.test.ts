@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,7 +13,8 @@ import { SERVINGS, TRAININGS } from '../../src/hub/index.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { KubeObject } from '../../src/kube/resource.ts';
 import { h100Region, useEnvironment } from '../support/environment.ts';
-import { applyAll, eventually, queue, setUpCentre, untilObject } from '../support/operator.ts';
+import { FakeNvidiaSmi } from '../support/fake-nvidia-smi.ts';
+import { applyAll, eventually, queue, regionSpec, setUpCentre, untilObject } from '../support/operator.ts';
 
 const prometheus = await programOnPath('prometheus');
 const promtool = await programOnPath('promtool');
@@ -51,6 +52,7 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
   const centre = useEnvironment({ regions: [h100Region('west', 2)] });
   let hub: KubeClient;
   let operator: OperatorProcess;
+  let agent: OperatorProcess | undefined;
   let address: string;
 
   const exposition = async (): Promise<string> => (await fetch(`${operator.url}/metrics`)).text();
@@ -69,7 +71,12 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
   };
 
   beforeAll(async () => {
-    hub = await setUpCentre(centre.environment);
+    hub = await setUpCentre(centre.environment, {
+      west: regionSpec('west', {
+        location: { zone: 'West', jurisdiction: 'CN-GZ', latitude: '26.38', longitude: '106.46' },
+        power: { budgetWatts: 1_000_000 },
+      }),
+    });
     await applyAll(hub, [
       { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name: 'online' }, value: 100 },
       queue('default', {
@@ -86,7 +93,19 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
       env: { AIDC_CREATE_NAMESPACES: 'true', AIDC_LEASE_SECONDS: '300', AIDC_RENEW_SECONDS: '240' },
     });
     await untilReady(operator, 60_000);
+    // The environment's nodes have no boards of their own: one agent, and an nvidia-smi that tells of some.
+    const folder = join(centre.environment.dir, 'agent');
+    await mkdir(folder);
+    const fake = new FakeNvidiaSmi(folder, { gpus: [{ uuid: 'GPU-00000000-0000-0000-0000-00000000000a' }] });
+    agent = await startOperatorProcess({
+      program: join(import.meta.dirname, '..', '..', 'dist', 'main.js'),
+      args: ['agent', '--node', 'gpu-1', '--nvidia-smi', FakeNvidiaSmi.command, '--interval-seconds', '1'],
+      kubeconfigPath: centre.region('west').kubeconfigPath,
+      dir: folder,
+      env: fake.env,
+    });
     address = await startPrometheus({
+      agents: [agent.url],
       program: prometheus ?? '',
       dir: centre.environment.dir,
       target: operator.url,
@@ -115,6 +134,7 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
 
   afterAll(async () => {
     await operator?.stop();
+    await agent?.stop();
     await hub?.close();
   });
 
