@@ -31,7 +31,12 @@ export function assume({ workload, ...admit }: Admit, nowMs: number): Assumed {
     admittedAtMs: nowMs,
     lossSince: () => nowMs,
     nodes: admit.nodes,
-    perPod: { cpuMilli: request.cpuMilli, memoryMi: request.memoryMi, gpuMilli: admit.gpusPerNode * 1000 },
+    perPod: {
+      cpuMilli: request.cpuMilli,
+      memoryMi: request.memoryMi,
+      gpuMilli: admit.gpusPerNode * 1000,
+      capWatts: request.capWatts,
+    },
   };
   return { holder, workload };
 }
