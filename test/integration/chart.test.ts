@@ -192,6 +192,22 @@ describe('the chart on a real API server', () => {
     expect(said.trim().split('\n')).toHaveLength(items.length);
   });
 
+  it('gives the agent of a node the rights to set power limits only where it is asked to', async () => {
+    const agentOf = async (values: string) => {
+      const objects = await shell.render(`${INSTALL}member ${values}`);
+      const found = objects.find(({ kind }) => kind === 'DaemonSet') as unknown as {
+        spec: { template: { spec: { containers: { env: { name: string }[]; securityContext: object }[] } } };
+      };
+      return found.spec.template.spec.containers[0];
+    };
+    const plain = await agentOf('');
+    expect(plain?.securityContext).toMatchObject({ allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } });
+    expect(plain?.securityContext).not.toHaveProperty('privileged');
+    const capping = await agentOf('--set agent.powerCaps=true');
+    expect(capping?.securityContext).toEqual({ readOnlyRootFilesystem: true, privileged: true });
+    expect(capping?.env).toContainEqual({ name: 'AIDC_POWER_CAPS', value: 'true' });
+  });
+
   it('takes over what was applied by hand', async () => {
     const crds = [...generated()].filter(([path]) => path.startsWith('crds/')).map(([, text]) => text);
     await shell.sh('kubectl apply --server-side -f -', centre.hub, crds.join('---\n'));
