@@ -23,7 +23,11 @@ const RULES = 'deploy/prometheus/rules.yaml';
 export function generated(): Map<string, string> {
   const files = new Map<string, string>();
   for (const kind of KINDS) {
-    const yaml = stringify(customResourceDefinition(kind), { lineWidth: 0, aliasDuplicateObjects: false });
+    const yaml = stringify(customResourceDefinition(kind), {
+      lineWidth: 0,
+      aliasDuplicateObjects: false,
+      compat: 'yaml-1.1',
+    });
     // One for `kubectl apply`, one inside of the chart, which can read its own files only.
     for (const folder of CRD_FOLDERS) files.set(`${folder}/${GROUP}_${kind.plural}.yaml`, `# ${HEADER}\n${yaml}`);
   }

@@ -161,9 +161,9 @@ export const modelTrainingSpec = z
       .meta({ description: 'Checkpointing. Default: none is assumed.' }),
     energy: z
       .object({
-        powerCap: z.enum(['Off', 'Auto', 'Fixed']).default('Off').meta({
+        powerCap: z.enum(['None', 'Auto', 'Fixed']).default('None').meta({
           description:
-            'Power cap of its boards, where the agents of the nodes apply caps. Auto: seven eighths of what they draw without one, six tenths of their limit at least. Fixed: gpuPowerCapWatts. Default Off.',
+            'Power cap of its boards, where the agents of the nodes apply caps. Auto: seven eighths of what they draw without one, six tenths of their limit at least. Fixed: gpuPowerCapWatts. Default None.',
         }),
         gpuPowerCapWatts: int(
           'Cap of each board in watts; what a board cannot take is brought within its bounds. Only with powerCap Fixed. Default: none.',

@@ -74,7 +74,7 @@ export function memberJob(training: ModelTraining, admission: Admission, place: 
 
 /** What the agents of its nodes are told. */
 function powerCap({ spec: { energy } }: ModelTraining): Record<string, string> {
-  if (energy.powerCap === 'Off') return {};
+  if (energy.powerCap === 'None') return {};
   return { [ANNOTATION.gpuPowerCap]: String(energy.gpuPowerCapWatts ?? energy.powerCap) };
 }
 

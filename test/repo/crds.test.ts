@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { generated } from '../../deploy/tools/gen.ts';
 import { fieldsOf, rootSchema, rulesOf, type SchemaNode } from '../../src/api/crd.ts';
 import { CONDITION, KINDS, type KindDefinition } from '../../src/api/index.ts';
@@ -146,6 +147,11 @@ describe('the generated CRDs', () => {
     it(`${kind.kind} shows fields that there are`, () => {
       expect(kind.columns.length).toBeGreaterThan(0);
       expect(pathProblems(kind, rootSchema(kind))).toEqual([]);
+    });
+
+    it(`${kind.kind} is read alike by YAML 1.1, which clients speak, in which Off and no are no words`, () => {
+      const file = generated().get(`crds/aidc.dev_${kind.plural}.yaml`) ?? '';
+      expect(parse(file, { version: '1.1' })).toEqual(parse(file));
     });
 
     it(`${kind.kind} is small enough to be applied by every client`, () => {
