@@ -94,6 +94,7 @@ export class Scheduler {
     // Status writes change a queue's version, not its generation: they must not cause the next cycle.
     options.queues.subscribe(({ old, obj, type }) => {
       if (type === 'updated' && old?.metadata.generation === obj.metadata.generation) return;
+      if (type === 'deleted') this.#metrics.forget(obj.metadata.name);
       this.#changed.settings();
       this.#drainSoon();
     });
@@ -352,7 +353,7 @@ export class Scheduler {
       return;
     }
     if (!this.#nominations.stored(nominated)) return;
-    this.#metrics.preempted(workload.queue, nomination.victims.length);
+    this.#metrics.preempted(workload.queue, nomination.victims);
     this.#wakeVictims(nomination.victims);
   }
 
