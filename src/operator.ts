@@ -176,7 +176,7 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     [...hub.trainings.list(), ...hub.servings.list()].some((object) => object.metadata.uid === uid);
   const sweep = new Sweep({ hubId, members, tombstones, known, ready, clock, logger, metrics });
   const loop = new EventLoopWatch(metrics);
-  collectState(metrics, hub, members, scheduler, ledger, clock.now);
+  collectState(metrics, hub, members, scheduler, ledger, clock.now, config.maxWorkloadSeries);
   const manager = new Manager({
     leadership: elector,
     logger,
@@ -260,8 +260,9 @@ function collectState(
   scheduler: Scheduler,
   ledger: Ledger,
   now: () => number,
+  maxWorkloads: number,
 ): void {
-  const workloads = new WorkloadMetrics(metrics.registry, hub, members, ledger, now);
+  const workloads = new WorkloadMetrics(metrics.registry, hub, members, ledger, now, maxWorkloads);
   const centre = new CentreMetrics(metrics.registry, hub, members, scheduler, now);
   const budgets = new BudgetMetrics(metrics.registry, scheduler);
   metrics.onCollect(() => budgets.collect());

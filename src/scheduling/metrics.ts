@@ -16,7 +16,16 @@ export function schedulerMetrics(metrics: RuntimeMetrics) {
   const cycle = metrics
     .histogram('aidc_scheduling_cycle_duration_seconds', 'Duration of a scheduling cycle.', [], CYCLE_BUCKETS)
     .labels({});
+  const stored = metrics
+    .histogram(
+      'aidc_scheduling_attempt_duration_seconds',
+      'From the start of a cycle to the stored admission, for each workload that it admits.',
+      [],
+      CYCLE_BUCKETS,
+    )
+    .labels({});
   return {
+    storedSeconds: (seconds: number) => stored.observe(seconds),
     attempt: (result: 'bound' | 'unschedulable' | 'error') => attempts.labels({ result }).inc(),
     preempted: (queue: string, victims: readonly { readonly queue: string }[]) => {
       const within = victims.filter((victim) => victim.queue === queue).length;
