@@ -28,6 +28,7 @@ import { queueController, Scheduler } from './scheduling/index.ts';
 import { servingController } from './serving/index.ts';
 import { trainingController } from './training/index.ts';
 import { HonourCheck } from './workloads/honour.ts';
+import { LifeMetrics } from './workloads/life-metrics.ts';
 import { MemberNamespaces } from './workloads/namespaces.ts';
 import { Sweep } from './workloads/sweep.ts';
 import { Tombstones } from './workloads/tombstones.ts';
@@ -133,6 +134,10 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     metrics,
   });
   const namespaces = new MemberNamespaces(members, config.createNamespaces);
+  const life = new LifeMetrics(metrics);
+  hub.queues.subscribe(({ type, obj }) => {
+    if (type === 'deleted') life.forget(obj.metadata.name);
+  });
   const tombstones = new Tombstones(client, config.namespace);
   const shared = { hub, client, members, scheduler, status, events, clock, logger, metrics, workers: config.workers };
   const workload = {
@@ -140,6 +145,7 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     hubId,
     namespaces,
     energy: ledger,
+    life,
     tombstones,
     honour: new HonourCheck(members, namespaces),
     settings: {
@@ -170,7 +176,7 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     [...hub.trainings.list(), ...hub.servings.list()].some((object) => object.metadata.uid === uid);
   const sweep = new Sweep({ hubId, members, tombstones, known, ready, clock, logger, metrics });
   const loop = new EventLoopWatch(metrics);
-  collectState(metrics, hub, members, scheduler, ledger, clock.now);
+  collectState(metrics, hub, members, scheduler, ledger, clock.now, config.maxWorkloadSeries);
   const manager = new Manager({
     leadership: elector,
     logger,
@@ -254,8 +260,9 @@ function collectState(
   scheduler: Scheduler,
   ledger: Ledger,
   now: () => number,
+  maxWorkloads: number,
 ): void {
-  const workloads = new WorkloadMetrics(metrics.registry, hub, members, ledger, now);
+  const workloads = new WorkloadMetrics(metrics.registry, hub, members, ledger, now, maxWorkloads);
   const centre = new CentreMetrics(metrics.registry, hub, members, scheduler, now);
   const budgets = new BudgetMetrics(metrics.registry, scheduler);
   metrics.onCollect(() => budgets.collect());

@@ -6,6 +6,12 @@ const ROW = ['queue', 'gpu_model', 'region'] as const;
 const quota = (kind: string): string => once(`aidc_quota_gpus{${CHOSEN}, kind="${kind}"}`, ...ROW);
 const BUCKETS = 'rate(aidc_scheduling_cycle_duration_seconds_bucket[$__rate_interval])';
 
+const LIFE = [
+  ['Wait for admission', 'aidc_queue_wait_seconds', 'From creation to the first admission.'],
+  ['Wait for readiness', 'aidc_workload_ready_wait_seconds', 'From an admission to ready pods.'],
+  ['Running time', 'aidc_workload_execution_seconds', 'Of attempts of trainings that are over.'],
+] as const;
+
 /** What waits and why, who has which quota, and how the scheduler and its queues of work do. */
 export const queues: Dashboard = {
   uid: 'aidc-queues',
@@ -85,6 +91,23 @@ export const queues: Dashboard = {
       ],
     ],
     [
+      'How long it takes',
+      [
+        ...LIFE.map(([title, family, description]) =>
+          timeseries({
+            title,
+            description: `${description} Half of them, and 9 of 10, within an hour before; by queue.`,
+            unit: 's',
+            width: 8,
+            queries: [0.5, 0.9].map((quantile) => ({
+              expr: `histogram_quantile(${quantile}, sum by (queue, le) (increase(${family}_bucket{${CHOSEN}}[1h]))) >= 0`,
+              legend: `{{queue}} ${quantile * 100} %`,
+            })),
+          }),
+        ),
+      ],
+    ],
+    [
       'Quota',
       [
         table({
@@ -138,16 +161,29 @@ export const queues: Dashboard = {
         }),
         timeseries({
           title: 'Pushed out',
-          description: 'Workloads that were stopped for one of the queue, since the operator started.',
+          description:
+            'Workloads chosen to make room for one of the queue, since the operator started: from itself or from others.',
+          width: 8,
           queries: [
             {
-              expr: `sum by (queue) (aidc_scheduling_preempted_workloads_total{${CHOSEN}}) or vector(0)`,
-              legend: '{{queue}}',
+              expr: `sum by (queue, reason) (aidc_preemptions_total{${CHOSEN}}) or vector(0)`,
+              legend: '{{queue}} {{reason}}',
             },
           ],
         }),
         timeseries({
+          title: 'Runs that were ended',
+          description:
+            'Attempts of trainings and replicas of servings within the interval, by reason; those that succeeded are left out.',
+          width: 8,
+          stacked: true,
+          queries: [
+            { expr: 'sum by (reason) (increase(aidc_evictions_total[$__rate_interval])) > 0', legend: '{{reason}}' },
+          ],
+        }),
+        timeseries({
           title: 'Status writes',
+          width: 8,
           description: 'A second, by outcome: unchanged and superseded ones cost no request.',
           unit: 'ops',
           queries: [

@@ -33,6 +33,13 @@ const settings = z.object({
   renewSeconds: seconds(10).describe('The leader gives up when it could not renew for so long.'),
   retrySeconds: seconds(2).describe('Pause between tries to take or renew the lease.'),
   ledgerSeconds: seconds(60).describe('Time from one booking of energy, and write of the books, to the next.'),
+  maxWorkloadSeries: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(2000)
+    .describe('Workloads with series of their own in /metrics, the oldest; tenants have theirs anyway.'),
   hubQps: z.coerce.number().positive().default(2000).describe('Requests a second to the hub.'),
   memberQps: z.coerce.number().positive().default(500).describe('Requests a second to each member.'),
   workers: z.coerce.number().int().min(1).max(256).default(32).describe('Objects of a kind reconciled at once.'),

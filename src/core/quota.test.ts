@@ -171,6 +171,27 @@ describe('a tree of queues', () => {
   });
 });
 
+describe('the present share of a queue', () => {
+  const tree = QuotaTree.build([
+    leaf('root', undefined),
+    leaf('a', 'root', row(4)),
+    { ...leaf('b', 'root', row(12)), weight: 2 },
+  ]);
+
+  it('is what it uses above its own, of what the tree can lend, by weight', () => {
+    tree.add(use('a', 3));
+    expect([tree.presentShare('a'), tree.presentShare('b')]).toEqual([0, 0]);
+    tree.add(use('a', 5));
+    expect(tree.presentShare('a')).toBe(4 / 16);
+    tree.add(use('b', 20));
+    expect(tree.presentShare('b')).toBe(8 / 16 / 2);
+  });
+
+  it('is not there of a root, or of a queue that there is not', () => {
+    expect([tree.presentShare('root'), tree.presentShare('nobody')]).toEqual([undefined, undefined]);
+  });
+});
+
 describe('queues that form no tree', () => {
   const tree = QuotaTree.build([
     queue('a', { parent: 'c' }),

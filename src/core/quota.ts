@@ -207,6 +207,15 @@ export class QuotaTree {
     return share / (node.view.weight ?? 1);
   }
 
+  /** The same of what is used now, without more; undefined: a root, or no queue of a tree. */
+  presentShare(queue: string): number | undefined {
+    if (this.#forest.byName.get(queue)?.path[1] === undefined) return undefined;
+    return this.share(
+      queue,
+      [...this.#dimensions.values()].map(({ key }) => ({ ...key, milliGpus: 0 })),
+    );
+  }
+
   /** What a queue used above its own in the past counts beside what it uses now, where that is above its own. */
   setPast(queue: string, past: readonly QueueCharge[]): void {
     const node = this.#forest.byName.get(queue);

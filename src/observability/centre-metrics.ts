@@ -2,18 +2,20 @@ import { Gauge, type Registry } from 'prom-client';
 import { CONDITION } from '../api/index.ts';
 import { pricePerKWhMicrosAt } from '../core/money.ts';
 import type { HubStores } from '../hub/index.ts';
-import type { MemberSource } from '../regions/index.ts';
+import { fragmented, type Inventory, type MemberSource } from '../regions/index.ts';
 import type { Scheduler } from '../scheduling/index.ts';
+
+type Members = MemberSource & { inventory(cluster: string): Inventory | undefined };
 
 /** Series of regions, queues and the scheduler's backlog; computed from what is known at scrape. */
 export class CentreMetrics {
   readonly #hub: HubStores;
-  readonly #members: MemberSource;
+  readonly #members: Members;
   readonly #scheduler: Scheduler;
   readonly #now: () => number;
   readonly #gauges: Record<string, Gauge>;
 
-  constructor(registry: Registry, hub: HubStores, members: MemberSource, scheduler: Scheduler, now: () => number) {
+  constructor(registry: Registry, hub: HubStores, members: Members, scheduler: Scheduler, now: () => number) {
     this.#hub = hub;
     this.#members = members;
     this.#scheduler = scheduler;
@@ -24,6 +26,7 @@ export class CentreMetrics {
     this.#gauges = {
       up: gauge('aidc_member_cluster_up', '1 while the member’s API server answers.', place),
       info: gauge('aidc_member_cluster_info', 'Version of the member; always 1.', [...place, 'version']),
+      probe: gauge('aidc_member_cluster_last_probe_timestamp_seconds', 'When the member last answered a probe.', place),
       capacity: gauge('aidc_region_gpu_capacity', 'Accelerators on all nodes.', [...place, 'gpu_model']),
       allocatable: gauge('aidc_region_gpu_allocatable', 'Accelerators on usable nodes.', [...place, 'gpu_model']),
       allocated: gauge('aidc_region_gpu_allocated', 'Accelerators reserved for workloads.', [...place, 'gpu_model']),
@@ -31,6 +34,11 @@ export class CentreMetrics {
         ...place,
         'gpu_model',
       ]),
+      fragmented: gauge(
+        'aidc_region_gpu_fragmented',
+        'Accelerators free on nodes of which others are in use: of no use to pods that want whole nodes.',
+        [...place, 'gpu_model'],
+      ),
       pue: gauge('aidc_region_pue_ratio', 'Facility power over IT power, as configured.', place),
       latitude: gauge('aidc_region_latitude_degrees', 'Where it is, north of the equator; as configured.', place),
       longitude: gauge('aidc_region_longitude_degrees', 'Where it is, east of Greenwich; as configured.', place),
@@ -60,6 +68,11 @@ export class CentreMetrics {
       oldest: gauge('aidc_queue_oldest_pending_timestamp_seconds', 'When the longest waiting joined.', ['queue']),
       unschedulable: gauge('aidc_unschedulable_workloads', 'Workloads that wait, by reason.', ['reason']),
       quota: gauge('aidc_quota_gpus', 'Accelerators by quota row.', ['queue', 'gpu_model', 'region', 'kind']),
+      share: gauge(
+        'aidc_queue_weighted_share_ratio',
+        'Largest part of what its parent’s tree can lend that the queue uses above its own, divided by its weight; of roots none.',
+        ['queue'],
+      ),
       past: gauge(
         'aidc_queue_borrowed_average_gpus',
         'Mean use above its own by the half-life of the root’s fairShare, as of the last write of status.',
@@ -86,6 +99,8 @@ export class CentreMetrics {
     const { spec, status } = cluster;
     const place = { region: spec.region, cluster: name };
     this.#set('up', place, this.#members.get(name)?.reachable() === true ? 1 : 0);
+    const answeredMs = this.#members.get(name)?.lastAnswerMs;
+    if (answeredMs !== undefined) this.#set('probe', place, answeredMs / 1000);
     this.#set('info', { ...place, version: status?.version ?? '' }, 1);
     for (const line of status?.inventory ?? []) {
       const labels = { ...place, gpu_model: line.type };
@@ -93,6 +108,11 @@ export class CentreMetrics {
       this.#set('allocatable', labels, line.allocatable);
       this.#set('allocated', labels, line.reserved);
       this.#set('foreign', labels, line.usedByOthers);
+    }
+    const types = spec.accelerators.map(({ type }) => type);
+    const table = this.#members.inventory(name)?.table();
+    for (const [model, boards] of table === undefined ? [] : fragmented(table, types)) {
+      this.#set('fragmented', { ...place, gpu_model: model }, boards);
     }
     this.#set('pue', place, spec.puePermille / 1000);
     this.#set('carbon', place, spec.carbon.gramsPerKWh);
@@ -111,10 +131,13 @@ export class CentreMetrics {
   }
 
   #queues(): void {
+    const tree = this.#scheduler.quotaInUse();
     for (const queue of this.#hub.queues.list()) {
       const { name } = queue.metadata;
       const ready = queue.status?.conditions?.find((condition) => condition.type === CONDITION.Ready);
       this.#set('ready', { queue: name }, ready?.status === 'True' ? 1 : 0);
+      const share = tree.presentShare(name);
+      if (share !== undefined) this.#set('share', { queue: name }, share);
       for (const { accelerator, region, meanMilliGpus } of queue.status?.fairShare?.borrowed ?? []) {
         this.#set('past', { queue: name, gpu_model: accelerator, region }, meanMilliGpus / 1000);
       }

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { CounterHandle, MetricFamily, RuntimeMetrics } from '../runtime/metrics.ts';
+import type { CounterHandle, HistogramHandle, MetricFamily, RuntimeMetrics } from '../runtime/metrics.ts';
 
 /** prom-client's sums over `nodejs_active_*` by type: gauges with the name of a counter. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
@@ -7,6 +7,8 @@ const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total',
 /** The process's metrics registry behind the interface the lower layers know. */
 export class PrometheusMetrics implements RuntimeMetrics {
   readonly registry = new Registry();
+  /** Series of histograms, by family: to start one again would empty it. */
+  readonly #started = new Map<string, Set<string>>();
   readonly #families = new Map<string, Counter | Gauge | Histogram>();
   readonly #collectors = new Set<() => void>();
 
@@ -33,18 +35,31 @@ export class PrometheusMetrics implements RuntimeMetrics {
     return this.#family(name, () => new Gauge({ name, help, labelNames, registers: [this.registry] })) as Gauge;
   }
 
-  histogram(name: string, help: string, labelNames: readonly string[] = [], buckets?: readonly number[]): Histogram {
-    return this.#family(
-      name,
-      () =>
-        new Histogram({
-          name,
-          help,
-          labelNames,
-          registers: [this.registry],
-          ...(buckets ? { buckets: [...buckets] } : {}),
-        }),
-    ) as Histogram;
+  /** As of counters: a series is there, empty, from when it is asked for. */
+  histogram(
+    name: string,
+    help: string,
+    labelNames: readonly string[] = [],
+    buckets?: readonly number[],
+  ): MetricFamily<HistogramHandle> {
+    const registers = [this.registry];
+    const make = () => new Histogram({ name, help, labelNames, registers, ...(buckets && { buckets: [...buckets] }) });
+    const family = this.#family(name, make) as Histogram;
+    const started = this.#started.get(name) ?? new Set<string>();
+    this.#started.set(name, started);
+    const keyOf = (values: Readonly<Record<string, string>>): string =>
+      labelNames.map((label) => values[label] ?? '').join('\n');
+    return {
+      labels: (values) => {
+        if (!started.has(keyOf(values))) family.zero(values);
+        started.add(keyOf(values));
+        return family.labels(values);
+      },
+      remove: (values) => {
+        family.remove(values);
+        started.delete(keyOf(values));
+      },
+    };
   }
 
   onCollect(fn: () => void): () => void {

@@ -40,9 +40,9 @@ const SCOPES = { gpu: 'gpuJoules', it: 'itJoules', facility: 'facilityJoules' } 
  * event path and a deleted object leaves no series behind.
  */
 export class WorkloadMetrics {
-  readonly #hub: HubStores;
-  readonly #members: MemberSource;
-  readonly #ledger: Ledger;
+  readonly #hub: Pick<HubStores, 'trainings' | 'servings'>;
+  readonly #members: Pick<MemberSource, 'get'>;
+  readonly #ledger: Pick<Ledger, 'isLoaded' | 'use' | 'unmetered'>;
   readonly #now: () => number;
   readonly #info: Gauge;
   readonly #phase: Gauge;
@@ -57,9 +57,20 @@ export class WorkloadMetrics {
   readonly #cost: Counter;
   readonly #carbon: Counter;
   readonly #coverage: Gauge;
+  readonly #omitted: Gauge;
+  readonly #max: number;
 
-  constructor(registry: Registry, hub: HubStores, members: MemberSource, ledger: Ledger, now: () => number) {
+  /** @param max workloads that have series; of more the newest have none */
+  constructor(
+    registry: Registry,
+    hub: Pick<HubStores, 'trainings' | 'servings'>,
+    members: Pick<MemberSource, 'get'>,
+    ledger: Pick<Ledger, 'isLoaded' | 'use' | 'unmetered'>,
+    now: () => number,
+    max: number,
+  ) {
     this.#hub = hub;
+    this.#max = max;
     this.#ledger = ledger;
     this.#members = members;
     this.#now = now;
@@ -89,6 +100,11 @@ export class WorkloadMetrics {
       'aidc_workload_energy_coverage_ratio',
       'Part of the accelerator-seconds held whose power was measured.',
     );
+    this.#omitted = new Gauge({
+      name: 'aidc_metrics_omitted_workloads',
+      help: 'Workloads without series of their own: the newest, beyond --max-workload-series.',
+      registers: [registry],
+    });
     this.#gpuSeconds = counter('aidc_workload_gpu_seconds_total', 'Accelerator-seconds held.');
     this.#joules = counter(
       'aidc_workload_energy_joules_total',
@@ -116,8 +132,13 @@ export class WorkloadMetrics {
       this.#carbon,
     ])
       family.reset();
-    for (const training of this.#hub.trainings.list()) this.#training(training);
-    for (const serving of this.#hub.servings.list()) this.#serving(serving);
+    const all = [
+      ...[...this.#hub.trainings.list()].map((object) => ({ object, collect: () => this.#training(object) })),
+      ...[...this.#hub.servings.list()].map((object) => ({ object, collect: () => this.#serving(object) })),
+    ];
+    this.#omitted.set(Math.max(0, all.length - this.#max));
+    const shown = all.length <= this.#max ? all : all.sort((a, b) => byAge(a.object, b.object)).slice(0, this.#max);
+    for (const { collect } of shown) collect();
   }
 
   #training(training: ModelTraining): void {
@@ -214,4 +235,10 @@ export class WorkloadMetrics {
     const coverage = gpuSeconds > 0 ? Math.min(1, (use?.measured.measuredSeconds ?? 0) / gpuSeconds) : 0;
     this.#coverage.set(id, use === undefined ? (usage?.coveragePermille ?? 0) / 1000 : coverage);
   }
+}
+
+/** The oldest first; of one second by uid, so that every replica and every scrape leave out the same. */
+function byAge({ metadata: a }: Workload, { metadata: b }: Workload): number {
+  const created = Date.parse(a.creationTimestamp ?? '') - Date.parse(b.creationTimestamp ?? '');
+  return created || ((a.uid ?? '') < (b.uid ?? '') ? -1 : 1);
 }

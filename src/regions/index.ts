@@ -1,6 +1,7 @@
 export type { KubeconfigSecret } from './access.ts';
 export { clusterView } from './cluster-view.ts';
 export { regionController } from './controller.ts';
+export { fragmented } from './fragments.ts';
 export { Inventory, type PodUse, runKey } from './inventory.ts';
 export { type ClusterUsers, RegionProtection } from './protection.ts';
 export { MemberRegistry } from './registry.ts';

@@ -122,6 +122,8 @@ export interface Member {
   readonly energyReports: Store<EnergyReport>;
   /** The member's clock less ours in milliseconds; undefined: not known. */
   readonly clockSkewMs: number | undefined;
+  /** When it last answered a probe, in ms; undefined: never. */
+  readonly lastAnswerMs: number | undefined;
   /** All reflectors have listed at least once since the connection was made. */
   readonly synced: boolean;
   /** Why nothing new may be placed there now; undefined: usable. */

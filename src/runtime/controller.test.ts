@@ -62,17 +62,21 @@ describe('Controller', () => {
     expect([total('error'), total('success')]).toEqual([3, 1]);
     expect(controller.queue.retries('a')).toBe(0);
     expect(metrics.value('controller_runtime_reconcile_panics_total', { controller: 'c' })).toBe(0);
+    expect(metrics.value('controller_runtime_reconcile_errors_total', { controller: 'c' })).toBe(3);
   });
 
   it('does not repeat a TerminalError', async () => {
     let calls = 0;
-    const { controller, clock, total } = setup(async () => {
+    const { controller, clock, total, metrics } = setup(async () => {
       calls += 1;
       throw new TerminalError('bad spec');
     });
     controller.enqueue('a');
     await clock.advance(600_000);
     expect([calls, total('terminal')]).toEqual([1, 1]);
+    for (const family of ['reconcile_errors', 'terminal_reconcile_errors']) {
+      expect(metrics.value(`controller_runtime_${family}_total`, { controller: 'c' }), family).toBe(1);
+    }
   });
 
   it('counts programming errors, synchronous ones too, and goes on', async () => {

@@ -110,9 +110,11 @@ export class Controller {
 
   #failed(item: WorkItem, error: unknown): void {
     const fields = { key: item.key, error: errorMessage(error) };
+    this.#metrics.errors.inc();
     if (error instanceof TerminalError) {
       this.queue.forget(item.key);
       this.#metrics.outcome.terminal.inc();
+      this.#metrics.terminalErrors.inc();
       this.#logger.error('reconcile failed for good', fields);
       return;
     }
@@ -138,6 +140,8 @@ export class Controller {
 
 interface ControllerMetrics {
   readonly outcome: Record<Outcome, CounterHandle>;
+  readonly errors: CounterHandle;
+  readonly terminalErrors: CounterHandle;
   readonly panics: CounterHandle;
   readonly timeouts: CounterHandle;
   readonly seconds: (seconds: number) => void;
@@ -161,6 +165,7 @@ function controllerMetrics(
     .gauge('controller_runtime_max_concurrent_reconciles', 'Most keys in work at once', names)
     .labels(label)
     .set(options.concurrency);
+  const counter = (name: string, help: string): CounterHandle => metrics.counter(name, help, names).labels(label);
   const seconds = metrics
     .histogram('controller_runtime_reconcile_time_seconds', 'Duration of reconciliations', names)
     .labels(label);
@@ -171,8 +176,13 @@ function controllerMetrics(
       error: outcome('error'),
       terminal: outcome('terminal'),
     },
-    panics: metrics.counter('controller_runtime_reconcile_panics_total', 'Programming errors', names).labels(label),
-    timeouts: metrics.counter('controller_runtime_reconcile_timeouts_total', 'Timeouts', names).labels(label),
+    errors: counter('controller_runtime_reconcile_errors_total', 'Reconciliations that failed'),
+    terminalErrors: counter(
+      'controller_runtime_terminal_reconcile_errors_total',
+      'Reconciliations that failed and are not tried again',
+    ),
+    panics: counter('controller_runtime_reconcile_panics_total', 'Programming errors'),
+    timeouts: counter('controller_runtime_reconcile_timeouts_total', 'Timeouts'),
     seconds: (value) => seconds.observe(value),
     close: metrics.onCollect(() => workers.set(active())),
   };

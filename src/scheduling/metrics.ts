@@ -9,16 +9,33 @@ export function schedulerMetrics(metrics: RuntimeMetrics) {
     'result',
   ]);
   const preempted = metrics.counter(
-    'aidc_scheduling_preempted_workloads_total',
-    'Workloads pushed out for one of the queue.',
-    ['queue'],
+    'aidc_preemptions_total',
+    'Trainings and replicas chosen to make room for one of the queue; reason: within_queue, other_queue (theirs).',
+    ['queue', 'reason'],
   );
   const cycle = metrics
     .histogram('aidc_scheduling_cycle_duration_seconds', 'Duration of a scheduling cycle.', [], CYCLE_BUCKETS)
     .labels({});
+  const stored = metrics
+    .histogram(
+      'aidc_scheduling_attempt_duration_seconds',
+      'From the start of a cycle to the stored admission, for each workload that it admits.',
+      [],
+      CYCLE_BUCKETS,
+    )
+    .labels({});
   return {
+    storedSeconds: (seconds: number) => stored.observe(seconds),
     attempt: (result: 'bound' | 'unschedulable' | 'error') => attempts.labels({ result }).inc(),
-    preempted: (queue: string, workloads: number) => preempted.labels({ queue }).inc(workloads),
+    preempted: (queue: string, victims: readonly { readonly queue: string }[]) => {
+      const within = victims.filter((victim) => victim.queue === queue).length;
+      preempted.labels({ queue, reason: 'within_queue' }).inc(within);
+      preempted.labels({ queue, reason: 'other_queue' }).inc(victims.length - within);
+    },
+    /** The queue is gone. */
+    forget: (queue: string) => {
+      for (const reason of ['within_queue', 'other_queue']) preempted.remove?.({ queue, reason });
+    },
     cycleSeconds: (seconds: number) => cycle.observe(seconds),
   };
 }

@@ -94,6 +94,7 @@ export class Scheduler {
     // Status writes change a queue's version, not its generation: they must not cause the next cycle.
     options.queues.subscribe(({ old, obj, type }) => {
       if (type === 'updated' && old?.metadata.generation === obj.metadata.generation) return;
+      if (type === 'deleted') this.#metrics.forget(obj.metadata.name);
       this.#changed.settings();
       this.#drainSoon();
     });
@@ -226,6 +227,13 @@ export class Scheduler {
     return QuotaTree.build([...this.#options.queues.list()].map(queueView));
   }
 
+  /** The same, with what is held. */
+  quotaInUse(): QuotaTree {
+    const tree = this.quotaTree();
+    for (const { queue, charges } of this.#holders.values()) tree.add({ queue, charges });
+    return tree;
+  }
+
   /** Runs cycles until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
@@ -303,7 +311,7 @@ export class Scheduler {
     for (const nominated of plan.nominated) void this.#nominate(nominated);
     for (const admit of plan.admitted) {
       // Meanwhile it may have changed, or gone.
-      if (this.#pending.get(admit.workload.key) === admit.workload) this.#assume(admit, epoch);
+      if (this.#pending.get(admit.workload.key) === admit.workload) this.#assume(admit, epoch, started);
     }
     if (plan.admitted.length + plan.pending.length < heads.length) this.#pace.soon();
     const isStrict = ({ queue }: Workload): boolean => this.#options.queues.get(queue)?.spec.ordering === 'StrictFIFO';
@@ -352,7 +360,7 @@ export class Scheduler {
       return;
     }
     if (!this.#nominations.stored(nominated)) return;
-    this.#metrics.preempted(workload.queue, nomination.victims.length);
+    this.#metrics.preempted(workload.queue, nomination.victims);
     this.#wakeVictims(nomination.victims);
   }
 
@@ -368,7 +376,7 @@ export class Scheduler {
   }
 
   /** Counts the decision before its write begins: the next cycle must not give the nodes away again. */
-  #assume(decided: Admit, epoch: number): void {
+  #assume(decided: Admit, epoch: number, cycleAt: number): void {
     const { workload } = decided;
     const victims = this.#nominations.victimNames(workload.key);
     const admit = victims === undefined ? decided : { ...decided, decision: { ...decided.decision, victims } };
@@ -378,16 +386,18 @@ export class Scheduler {
     this.#assumed.set(workload.key, assumed);
     this.#setPending(workload.key, undefined);
     this.#setHolder(workload.key, assumed.holder);
-    void this.#bind(binder, admit, assumed, epoch);
+    void this.#bind(binder, admit, assumed, epoch, cycleAt);
   }
 
-  async #bind(binder: Binder, admit: Admit, assumed: Assumed, epoch: number): Promise<void> {
+  async #bind(binder: Binder, admit: Admit, assumed: Assumed, epoch: number, cycleAt: number): Promise<void> {
     const { key } = assumed.workload;
-    const outcome = await binder.bind(admit, epoch, this.#options.clock.now()).catch((error: unknown) => {
+    const { clock } = this.#options;
+    const outcome = await binder.bind(admit, epoch, clock.now()).catch((error: unknown) => {
       this.#logger.error('binding failed', { workload: key, error });
       return { result: 'failed' as const, resourceVersion: undefined };
     });
     this.#metrics.attempt(outcome.result === 'bound' ? 'bound' : 'error');
+    if (outcome.result === 'bound') this.#metrics.storedSeconds((clock.monotonic() - cycleAt) / 1000);
     if (this.#assumed.get(key) !== assumed) return;
     if (outcome.result === 'bound') {
       assumed.resourceVersion = outcome.resourceVersion;

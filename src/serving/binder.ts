@@ -9,6 +9,7 @@ import { honouredNow } from '../workloads/honour.ts';
 import { nominationOf, nominationStatus } from '../workloads/nomination.ts';
 import type { ServingDeps } from './deps.ts';
 import { type Evaluation, evaluate, ordinalOf, replicaKey, type ServingContext } from './evaluate.ts';
+import { tellAdmission } from './life.ts';
 import { admittedStatus } from './status.ts';
 
 interface Batch {
@@ -101,6 +102,7 @@ export class ServingBinder implements Binder {
     const stored = new Set(object?.status?.admissions?.map(({ attempt }) => attempt));
     const all = (next.admissions ?? []).every(({ attempt }) => stored.has(attempt));
     if (object !== undefined) hub.servings.applyIfCurrent(object, serving.metadata.resourceVersion);
+    if (outcome === 'written' && all) tellAdmission(this.#deps.life, serving, object?.status ?? {});
     for (const { workload, decision } of valid) {
       const bound = outcome === 'written' && all;
       results.set(workload.key, {

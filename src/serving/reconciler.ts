@@ -21,6 +21,7 @@ import { checkedReplica } from './check.ts';
 import type { ServingDeps } from './deps.ts';
 import { replicaObjects } from './desired.ts';
 import { type Evaluation, replicaKey } from './evaluate.ts';
+import { tellProgress } from './life.ts';
 import { type ReplicaView, rollout } from './observe.ts';
 import { type Acted, Replicas } from './replicas.ts';
 import { deriveStatus } from './status.ts';
@@ -53,6 +54,10 @@ export class ServingReconciler {
     if (serving.metadata.deletionTimestamp !== undefined) return this.#finalize(serving);
     if (!serving.metadata.finalizers?.includes(FINALIZER)) return this.#claim(serving);
     const evaluation = this.#binder.observe(serving);
+    if (evaluation.workloadOf !== undefined && hub.queues.get(evaluation.queue) !== undefined) {
+      const priorityClass = serving.spec.priorityClassName;
+      this.#deps.life.expects({ queue: evaluation.queue, kind: 'ModelServing', priorityClass });
+    }
     const honoured = await this.#honoured(serving, evaluation);
     const held = serving.status?.admissions ?? [];
     const views = new Map(held.map((entry) => [entry.replica, this.#replicas.view(serving, entry)]));
@@ -96,6 +101,10 @@ export class ServingReconciler {
     if (outcome === 'conflict') return { requeueAfterMs: 20 };
     if (object !== undefined) hub.servings.applyIfCurrent(object, serving.metadata.resourceVersion);
     if (outcome === 'written') this.#tell(serving, next);
+    if (object !== undefined) {
+      const isKnown = (cluster: string): boolean => hub.clusters.get(cluster) !== undefined;
+      tellProgress(this.#deps.life, serving, object.status ?? {}, isKnown);
+    }
     return this.#again(serving, next, views, acted);
   }
 

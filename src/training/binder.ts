@@ -11,6 +11,7 @@ import { nominationOf, nominationStatus } from '../workloads/nomination.ts';
 import { iso, secondsBetween } from '../workloads/times.ts';
 import type { TrainingDeps } from './deps.ts';
 import { type Evaluation, evaluate, isFinished, type TrainingContext } from './evaluate.ts';
+import { tellAdmission } from './life.ts';
 import { passedDeadline, runningSince, totalRunningSeconds } from './lifecycle.ts';
 import { admittedStatus } from './status.ts';
 
@@ -139,7 +140,10 @@ export class TrainingBinder implements Binder {
     const { outcome, object } = await this.#deps.status.writeObject(TRAININGS, training, next);
     if (outcome === 'gone') return { result: 'gone' };
     // A newer write of the same object may have gone out in this one's place.
-    if (outcome !== 'written' || object?.status?.admission?.attempt !== next.attempt) return { result: 'conflict' };
+    const stored = object?.status;
+    if (outcome !== 'written' || stored === undefined || stored.admission?.attempt !== next.attempt)
+      return { result: 'conflict' };
+    tellAdmission(this.#deps.life, training, stored);
     this.#deps.events.event(training, 'Normal', 'Admitted', next.placement?.decision?.reason ?? '', {
       messageKey: String(next.attempt),
     });

@@ -7,6 +7,7 @@ import type { MemberRegistry } from '../regions/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Scheduler } from '../scheduling/index.ts';
 import type { HonourCheck } from '../workloads/honour.ts';
+import type { LifeMetrics } from '../workloads/life-metrics.ts';
 import type { MemberNamespaces } from '../workloads/namespaces.ts';
 import type { RunSettings } from '../workloads/settings.ts';
 import type { Tombstones } from '../workloads/tombstones.ts';
@@ -23,6 +24,7 @@ export interface TrainingDeps {
   readonly events: EventRecorder;
   readonly energy: EnergySource;
   readonly honour: HonourCheck;
+  readonly life: LifeMetrics;
   readonly tombstones: Pick<Tombstones, 'bury'>;
   readonly settings: RunSettings;
   readonly clock: Clock;

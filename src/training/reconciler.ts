@@ -19,6 +19,7 @@ import { overdueOf, type TrainingBinder } from './binder.ts';
 import { renderForCheck } from './check.ts';
 import type { TrainingDeps } from './deps.ts';
 import { type Evaluation, isFinished } from './evaluate.ts';
+import { tellProgress } from './life.ts';
 import { expiresAt, nextDeadlineMs } from './lifecycle.ts';
 import { deriveStatus, lateStatus, type Sight } from './status.ts';
 
@@ -43,6 +44,10 @@ export class TrainingReconciler {
     }
     if (isFinished(training)) return this.#expire(training);
     const evaluation = this.#binder.observe(training);
+    if (evaluation.workload !== undefined && this.#deps.hub.queues.get(evaluation.queue) !== undefined) {
+      const priorityClass = training.spec.priorityClassName;
+      this.#deps.life.expects({ queue: evaluation.queue, kind: 'ModelTraining', priorityClass });
+    }
     const nowMs = this.#deps.clock.now();
     const attempt = await this.#attempts.act(training, evaluation);
     const answer = this.#deps.scheduler.answer(training.metadata.uid ?? '');
@@ -65,9 +70,10 @@ export class TrainingReconciler {
       ...(attempt.unreachable === undefined ? {} : { unreachable: attempt.unreachable }),
     };
     const next = this.#freshAvoid(deriveStatus(training, sight));
-    const outcome = await this.#deps.status.write(TRAININGS, training, next);
+    const { outcome, object } = await this.#deps.status.writeObject(TRAININGS, training, next);
     if (outcome === 'conflict') return { requeueAfterMs: 20 };
     if (outcome === 'written') this.#tell(training, next);
+    if (object !== undefined) tellProgress(this.#deps.life, training, object.status ?? {});
     return this.#again(training, next, attempt, nowMs);
   }
 

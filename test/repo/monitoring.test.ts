@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { DASHBOARDS } from '../../deploy/grafana/index.ts';
-import { families } from '../../deploy/metrics/families.ts';
+import { type Family, families } from '../../deploy/metrics/families.ts';
 import { PENDING_REASON } from '../../src/api/index.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -26,7 +26,8 @@ const panels = DASHBOARDS.flatMap(({ rows }) => rows.flatMap(([, inRow]) => inRo
 const ofAgent = [...(await read('docs/agent.md')).matchAll(/`(aidc_(?:gpu|mig|agent|node)_\w+)`/g)].map(
   ([, name = '']) => ({ name, type: 'gauge' }),
 );
-const known = [...(await families()), ...ofAgent];
+const ofOperator = await families();
+const known = [...ofOperator, ...ofAgent];
 
 /** Families that an expression names and that the operator does not have; those of the Node process are not judged. */
 function unknownFamilies(expr: string): string[] {
@@ -41,12 +42,70 @@ function unknownFamilies(expr: string): string[] {
   );
 }
 
+/** Labels by what bounds their values. A new one belongs here only where its values cannot grow with time. */
+const LABELS = {
+  objects: [
+    ...['cluster', 'region', 'queue', 'tenant', 'workload', 'workload_namespace', 'priority_class', 'gpu_model'],
+    ...['crd', 'resource', 'store', 'controller', 'name', 'currency', 'version'],
+  ],
+  sets: [
+    ...['accounting', 'class', 'code', 'condition', 'kind', 'measure', 'model_class', 'outcome', 'period', 'phase'],
+    ...['reason', 'result', 'scope', 'source', 'state', 'statistic', 'status', 'verb'],
+  ],
+} as const;
+/** What Prometheus sets on its targets: ours would be renamed to exported_*. */
+const OF_TARGETS = ['pod', 'namespace', 'container', 'node', 'instance', 'job', 'endpoint', 'service'];
+const NOT_BASE_UNITS =
+  /_(ms|millis|milliseconds|minutes|hours|days|mib|gib|[kmg]bytes|mebibytes|kilobytes|percent|permille|micros|milli|kwh|kilowatts|kilowatt_hours|kilograms)(_total)?$/;
+
+/** What is wrong with a family, by the rules of Prometheus (best practices, naming) and our own for labels. */
+function faults({ name, type, help, labels }: Family): string[] {
+  const bounded: readonly string[] = [...LABELS.objects, ...LABELS.sets];
+  const rules: [boolean, string][] = [
+    [/^(aidc|workqueue|controller_runtime|leader_election)(_[a-z0-9]+)+$/.test(name), 'name'],
+    [name.endsWith('_total') === (type === 'counter'), '_total'],
+    [!/_(count|sum|bucket)$/.test(name), 'name of a part'],
+    [type !== 'histogram' || name.endsWith('_seconds'), 'unit of a histogram'],
+    [!NOT_BASE_UNITS.test(name), 'not a base unit'],
+    [!name.includes('timestamp') || name.endsWith('_timestamp_seconds'), 'timestamp'],
+    [help.trim() !== '', 'help'],
+    [labels.every((label) => /^[a-z][a-z_]*$/.test(label) && !['le', 'quantile'].includes(label)), 'label'],
+    [labels.every((label) => !OF_TARGETS.includes(label)), 'label of targets'],
+    [labels.every((label) => bounded.includes(label)), 'label without bound'],
+    [new Set(labels).size === labels.length, 'label twice'],
+  ];
+  return rules.flatMap(([holds, rule]) => (holds ? [] : [`${name}: ${rule}`]));
+}
+
 describe('the families', () => {
-  it('are all described, and end in _total where they count', async () => {
-    for (const { name, type, help } of await families()) {
-      expect(help, name).not.toBe('');
-      expect(name.endsWith('_total'), name).toBe(type === 'counter');
-    }
+  it('have names, units, descriptions and labels as they should', () => {
+    expect(ofOperator.length).toBeGreaterThan(70);
+    expect(ofOperator.flatMap(faults)).toEqual([]);
+  });
+
+  it('have no label of the list that none of them has', () => {
+    const used = new Set(ofOperator.flatMap(({ labels }) => labels));
+    expect(Object.values(LABELS).flatMap((list) => list.filter((label) => !used.has(label)))).toEqual([]);
+  });
+
+  it.each([
+    [{ name: 'aidc_Things' }, 'name'],
+    [{ name: 'other_things' }, 'name'],
+    [{ name: 'aidc_things_total' }, '_total'],
+    [{ type: 'counter' }, '_total'],
+    [{ name: 'aidc_things_count' }, 'name of a part'],
+    [{ name: 'aidc_wait_minutes' }, 'not a base unit'],
+    [{ name: 'aidc_used_kwh_total', type: 'counter' }, 'not a base unit'],
+    [{ type: 'histogram' }, 'unit of a histogram'],
+    [{ name: 'aidc_seen_timestamp' }, 'timestamp'],
+    [{ help: ' ' }, 'help'],
+    [{ labels: ['le'] }, 'label'],
+    [{ labels: ['pod'] }, 'label of targets'],
+    [{ labels: ['message'] }, 'label without bound'],
+    [{ labels: ['queue', 'queue'] }, 'label twice'],
+  ])('%j has a fault', (over, rule) => {
+    const family: Family = { name: 'aidc_things', type: 'gauge', help: 'Things.', labels: [], ...over };
+    expect(faults(family)).toContain(`${family.name}: ${rule}`);
   });
 });
 

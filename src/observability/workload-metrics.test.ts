@@ -1,0 +1,35 @@
+import { Registry } from 'prom-client';
+import { expect, it } from 'vitest';
+import { aServing, aTraining } from '../../test/support/builders.ts';
+import type { ModelServing, ModelTraining } from '../api/index.ts';
+import { WorkloadMetrics } from './workload-metrics.ts';
+
+const at = (second: number) => ({ creationTimestamp: `2026-01-01T00:00:0${second}Z` });
+const training = (name: string, second: number) => aTraining({ name, metadata: { uid: name, ...at(second) } });
+const serving = (name: string, second: number): ModelServing => {
+  const base = aServing({});
+  return { ...base, metadata: { ...base.metadata, name, uid: name, ...at(second) } };
+};
+
+/** Names that have series, and how many have none. */
+async function shown(max: number, trainings: ModelTraining[], servings: ModelServing[]) {
+  const registry = new Registry();
+  const hub = { trainings: { list: () => trainings }, servings: { list: () => servings } } as never;
+  const ledger = { isLoaded: true, use: () => undefined, unmetered: () => 0 };
+  new WorkloadMetrics(registry, hub, { get: () => undefined }, ledger, () => 0, max).collect();
+  const text = await registry.metrics();
+  const named = (family: string) =>
+    [...text.matchAll(new RegExp(`^${family}{.*workload="([^"]+)"`, 'gm'))].map(([, name]) => name);
+  const everywhere = new Set(named('aidc_workload_\\w+'));
+  expect(everywhere).toEqual(new Set(named('aidc_workload_info')));
+  return { names: [...everywhere].sort(), omitted: /^aidc_metrics_omitted_workloads (\d+)$/m.exec(text)?.[1] };
+}
+
+it('has series of the oldest workloads of both kinds, and says how many have none', async () => {
+  const trainings = [training('d', 4), training('a', 1), training('c', 2)];
+  const servings = [serving('b', 2), serving('e', 5)];
+  expect(await shown(5, trainings, servings)).toEqual({ names: ['a', 'b', 'c', 'd', 'e'], omitted: '0' });
+  expect(await shown(2, trainings, servings)).toEqual({ names: ['a', 'b'], omitted: '3' });
+  expect(await shown(2, trainings.toReversed(), servings.toReversed())).toEqual({ names: ['a', 'b'], omitted: '3' });
+  expect(await shown(0, trainings, servings)).toEqual({ names: [], omitted: '5' });
+});
