@@ -313,6 +313,7 @@ export const modelTrainingStatus = z
         reason: z.string().max(64).meta({ description: 'Why the attempt ends, one word.' }),
         message: z.string().max(512).meta({ description: 'Why the attempt ends, with names and numbers.' }),
         time: time('When the end was decided.'),
+        startTime: time('Since when all its pods were ready, then. Absent: they were not.').optional(),
       })
       .optional()
       .meta({ description: 'The present attempt has ended for this reason; its pods are being removed.' }),

@@ -72,18 +72,20 @@ export function attemptRecord(
   now: string,
 ): AttemptRecord {
   const status = training.status ?? {};
-  const { admission } = status;
-  const ran = runningSince(status);
+  const { admission, ending } = status;
+  const ran = ending === undefined ? runningSince(status) : ending.startTime;
+  // What it holds while its pods are removed is held, but does not run.
+  const endTime = ending?.time ?? now;
   const heldSeconds = secondsBetween(admission?.admittedAt, now);
   return {
     attempt: admission?.attempt ?? status.attempt ?? 1,
     region: status.placement?.region ?? '',
     cluster: admission?.cluster ?? '',
     ...(ran === undefined ? {} : { startTime: ran }),
-    endTime: now,
+    endTime,
     endReason: end.reason,
     message: end.message.slice(0, 512),
-    runningSeconds: secondsBetween(ran, now),
+    runningSeconds: secondsBetween(ran, endTime),
     gpuSeconds: heldSeconds * (status.placement?.gpus ?? 0),
   };
 }

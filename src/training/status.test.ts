@@ -133,6 +133,10 @@ describe('deriveStatus', () => {
     expect(gone.status?.admission).toBeUndefined();
     expect(gone.status?.ending).toBeUndefined();
     expect(condition(gone.status, 'Placed')?.status).toBe('False');
+    // It ran from 80 s on; that its nodes were held until 110 s is not running.
+    expect(gone.status?.attempts).toMatchObject([
+      { endReason: 'NodeLost', startTime: '2026-01-01T00:01:20Z', runningSeconds: 20, endTime: '2026-01-01T00:01:40Z' },
+    ]);
   });
 
   it('is scheduled by the class of its model', () => {

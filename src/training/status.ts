@@ -24,7 +24,7 @@ import { type ConditionValue, isTrue, withConditions } from '../workloads/condit
 import type { RunEnd } from '../workloads/run-end.ts';
 import { iso, secondsBetween } from '../workloads/times.ts';
 import type { Evaluation } from './evaluate.ts';
-import { afterEnd, appendAttempt, attemptRecord, keepsJob, withPhase } from './lifecycle.ts';
+import { afterEnd, appendAttempt, attemptRecord, keepsJob, runningSince, withPhase } from './lifecycle.ts';
 import type { AttemptView } from './observe.ts';
 
 /** Everything a status follows from, beside the old status. */
@@ -201,7 +201,9 @@ function endAttempt(
   const after = afterEnd(training.spec, status, end.reason);
   // Job and pods end by themselves, and there is no next attempt: keep them for their logs.
   if (after.outcome !== 'retry' && keepsJob(end.reason)) return closeAttempt(training, next, end, sight, now);
-  return { ...next, ending: { reason: end.reason, message: end.message.slice(0, 512), time: now } };
+  const ran = runningSince(training.status ?? {});
+  const ending = { reason: end.reason, message: end.message.slice(0, 512), time: now };
+  return { ...next, ending: { ...ending, ...(ran === undefined ? {} : { startTime: ran }) } };
 }
 
 /** Releases the nodes and says what comes next. */
