@@ -105,6 +105,30 @@ describe('a quote', () => {
     });
   });
 
+  it('offers places for when quota is given back, wherever what holds it runs', () => {
+    const held = [{ accelerator: 'H100', region: '*', milliGpus: 16_000 }];
+    const elsewhere: Running = {
+      ...workload('r'),
+      ...{ cluster: 'busy', accelerator: 'H100', preemptible: false, ending: false, charges: held },
+      ...{ admittedAt: NOON, lossSince: NOON, endsAt: NOON + 3_600_000, nodes: ['gpu-0001', 'gpu-0002'] },
+      perPod: { gpuMilli: 8000, cpuMilli: 0, memoryMi: 0 },
+    };
+    const taken = snapshot({
+      clusters: [cluster('guian'), cluster('busy', { nodes: manyNodes(2, { gpusFree: 0 }) })],
+      queues: [queue('q', { quota: [{ accelerator: 'H100', region: '*', nominal: 16_000 }] })],
+      quotaUse: [{ queue: 'q', charges: held }],
+      running: () => [elsewhere],
+    });
+    const { offers, atOnce } = quote(asked, ask, taken, NOON);
+    expect(atOnce).toBe(0);
+    expect(offers.map(({ cluster: name, startTime }) => [name, startTime]).sort()).toEqual([
+      ['busy', '2026-01-15T05:00:00Z'],
+      ['guian', '2026-01-15T05:00:00Z'],
+    ]);
+    const huge = workload('w', { request: { pods: 3 } });
+    expect(quote(huge, ask, taken, NOON).offers).toEqual([]);
+  });
+
   it('turns offers beyond the limits into shortfalls with the numbers', () => {
     const limits = { maxCostMicros: 652_000_000, maxWattHours: 34_000, maxCarbonGrams: 17_000 };
     const costly = quote(asked, { ...ask, limits: { maxCostMicros: 652_000_000 } }, world, NOON);

@@ -51,10 +51,13 @@ export class Reservations {
   }
 
   #earliest(option: Option, workload: Workload): Reservation | undefined {
+    const { cluster, entry, charges = [] } = option;
+    // Nodes are kept for who lacks nodes only: those of its quota are kept by the quota.
+    if (!this.#room.quota.check(workload.queue, charges).ok) return undefined;
     const running = [...this.#room.running, ...this.#started.map((admit) => this.#asRunning(admit))];
-    const found = earliestFit(option, workload, this.#room, running);
+    const there = running.filter((one) => one.cluster === cluster.name);
+    const found = earliestFit(option, workload, this.#room, there);
     if (found === undefined) return undefined;
-    const { cluster, entry } = option;
     const nodes = [...new Set(this.#room.scratch(cluster).nodeNames(found.fit))];
     return { workload, cluster: cluster.name, accelerator: entry?.type ?? '', nodes, startsAt: found.startsAt };
   }
@@ -79,7 +82,10 @@ export class Reservations {
   }
 }
 
-/** When and where the first so many of what runs have ended. undefined: not even when all that ends has ended. */
+/**
+ * When and where it fits because the first so many of these have ended and given back nodes and quota. undefined: not
+ * even when all of them that end have ended.
+ */
 export function earliestFit(
   option: Option,
   workload: Workload,
@@ -88,9 +94,8 @@ export function earliestFit(
 ): { readonly fit: GangFit; readonly startsAt: number } | undefined {
   const { cluster, charges } = option;
   if (cluster.unusable !== undefined || charges === undefined) return undefined;
-  if (!room.quota.check(workload.queue, charges).ok) return undefined;
   const ends = running
-    .filter((one) => one.cluster === cluster.name && endOf(one, room) !== undefined)
+    .filter((one) => endOf(one, room) !== undefined)
     .sort((a, b) => (endOf(a, room) ?? 0) - (endOf(b, room) ?? 0));
   const trial = new Trial(option, workload, room);
   try {
