@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AgentState } from '../../src/agent/state-file.ts';
-import { nodeEnergyData } from '../../src/api/index.ts';
+import { LABEL, nodeEnergyData } from '../../src/api/index.ts';
 import { FakeKubelet } from '../support/fake-kubelet.ts';
 import { FakeNvidiaSmi, type Scenario } from '../support/fake-nvidia-smi.ts';
 import { FaultyServer, json, type Seen } from './faulty-server.ts';
@@ -34,7 +34,8 @@ class Apiserver {
     return ['one', 'two'].map((name) => {
       const cap = this.powerCaps[name];
       const annotations = cap === undefined ? {} : { 'aidc.dev/gpu-power-cap': cap };
-      return { metadata: { namespace: 'ns', name, uid: `uid-${name}`, annotations } };
+      const labels = name === 'one' ? { [LABEL.workloadUid]: 'w', [LABEL.attempt]: '3' } : {};
+      return { metadata: { namespace: 'ns', name, uid: `uid-${name}`, annotations, labels } };
     });
   }
 
@@ -151,7 +152,7 @@ describe('aidc-operator agent', () => {
       const data = nodeEnergyData.parse(api.maps.at(-1));
       const state = JSON.parse(readFileSync(join(folder, STATE), 'utf8')) as { series: string };
       expect(data).toMatchObject({ node: 'gpu-1', series: state.series });
-      expect(data.totals.pods).toEqual([['uid-one', 'ns', 'one']]);
+      expect(data.totals.pods).toEqual([['uid-one', 'ns', 'one', 'w/3']]);
       for (const [index, [, joules, seconds, gaps]] of data.totals.gpus.entries()) {
         // Constant power is integrated exactly, whenever the samples came.
         const watts = gpus[index]?.watts[0][1] ?? 0;
