@@ -111,8 +111,12 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
       target: operator.url,
       intervalSeconds: 1,
     });
-    // The second training needs more than there is; the serving pushes a node's worth of the first one out.
-    await applyAll(hub, [training('run', 2), training('unmet', 40)]);
+    // It needs more than there is, and waits: the series of its queue are there, at 0, before anything is counted.
+    await applyAll(hub, [training('unmet', 40)]);
+    const first = async (): Promise<boolean> => (await ask('aidc_queue_wait_seconds_count')).length > 0;
+    await eventually('the first samples', first, { timeoutMs: 60_000 });
+    // The serving pushes it out.
+    await applyAll(hub, [training('run', 2)]);
     await untilObject<Training>(
       hub,
       TRAININGS,
