@@ -265,9 +265,6 @@ function collectState(
   const workloads = new WorkloadMetrics(metrics.registry, hub, members, ledger, now, maxWorkloads);
   const centre = new CentreMetrics(metrics.registry, hub, members, scheduler, now);
   const budgets = new BudgetMetrics(metrics.registry, scheduler);
-  metrics.onCollect(() => budgets.collect());
-  metrics.onCollect(() => workloads.collect());
   const energy = new LedgerMetrics(metrics.registry, hub, members, ledger);
-  metrics.onCollect(() => centre.collect());
-  metrics.onCollect(() => energy.collect());
+  for (const part of [workloads, centre, budgets, energy]) metrics.onCollect(() => part.collect());
 }

@@ -162,3 +162,17 @@ export const usage = z
   })
   .meta({ description: 'What it has used, in closed intervals; live values are metrics.' });
 export type Usage = z.output<typeof usage>;
+
+/** A text that is JSON of this schema, as a ConfigMap keeps it. */
+export const jsonText = <T extends z.ZodType>(schema: T) =>
+  z
+    .string()
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        context.addIssue('is no JSON');
+        return z.NEVER;
+      }
+    })
+    .pipe(schema);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { jsonText } from './common.ts';
 
 /**
  * What the agent of a node tells the hub: the `data` of one ConfigMap a node in MEMBER_SYSTEM_NAMESPACE. All amounts
@@ -39,19 +40,6 @@ export const nodeEnergyBuckets = z.array(
   }),
 );
 
-const json = <T extends z.ZodType>(schema: T) =>
-  z
-    .string()
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        context.addIssue('is no JSON');
-        return z.NEVER;
-      }
-    })
-    .pipe(schema);
-
 /** Reads the ConfigMap's `data`. */
 export const nodeEnergyData = z.object({
   format: z.literal(NODE_ENERGY_FORMAT),
@@ -59,8 +47,8 @@ export const nodeEnergyData = z.object({
   /** All counters and sequence numbers began anew when this differs from the last one read. */
   series: z.uuid(),
   writtenAt: instant,
-  totals: json(nodeEnergyTotals),
-  buckets: json(nodeEnergyBuckets),
+  totals: jsonText(nodeEnergyTotals),
+  buckets: jsonText(nodeEnergyBuckets),
 });
 export type NodeEnergyTotals = z.output<typeof nodeEnergyTotals>;
 export type NodeEnergyBuckets = z.output<typeof nodeEnergyBuckets>;

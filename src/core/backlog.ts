@@ -34,7 +34,7 @@ export interface Known {
 
 /** @returns those that are not considered, each with its answer */
 export function backlog(
-  workloads: readonly Workload[],
+  workloads: Iterable<Workload>,
   queues: readonly QueueView[],
   known: Known,
 ): Map<string, NotAdmitted> {
@@ -44,7 +44,7 @@ export function backlog(
   );
   if (bounds.size === 0) return beyond;
   const tree = QuotaTree.build(queues);
-  const placed = workloads.filter(({ key }) => !isHopeless(known.lastReason(key)));
+  const placed = [...workloads].filter(({ key }) => !isHopeless(known.lastReason(key)));
   const waiting = countBelow(placed, tree);
   if (![...bounds].some(([queue, max]) => (waiting.get(queue) ?? 0) > max)) return beyond;
   const taken = new Map<string, number>();

@@ -41,7 +41,7 @@ export class Cycle {
     this.#room = new Room(snapshot, now);
     this.#turns = new Turns(workloads, this.#room.quota, (type) => this.#room.boardOf(type), snapshot.costs);
     this.#reservations = new Reservations(this.#room, snapshot);
-    for (const workload of workloads) this.#keepPlace(workload);
+    if (this.#room.nominations.size > 0) for (const workload of workloads) this.#keepPlace(workload);
     this.#limit = options.limit ?? Number.POSITIVE_INFINITY;
   }
 

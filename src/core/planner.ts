@@ -66,7 +66,6 @@ export function quote(workload: Workload, ask: QuoteAsk, snapshot: Snapshot, now
     atOnce.push(...rank(workload.regions, fitting));
     later.push(...rank(workload.regions, waiting));
   }
-  const ranking = [...atOnce, ...later];
   // Where it fits later it is short of something now: that is told, too.
   const candidates = new Set(atOnce.map(({ facts }) => facts.cluster));
   const refusals = options.groups
@@ -74,23 +73,18 @@ export function quote(workload: Workload, ask: QuoteAsk, snapshot: Snapshot, now
     .filter((option) => !candidates.has(option.cluster.name))
     .map((option) => ({ option, obstacle: obstacleOf(option, workload, room) }));
   const offers: Offer[] = [];
-  const kept: Ranked<Fitting>[] = [];
   const beyond: Filtered[] = [];
-  for (const entry of ranking) {
-    const offer = offerOf(entry, workload, ask, now, offers.length + 1);
-    const excess = beyondLimits(offer, ask);
-    if (excess === undefined) {
-      offers.push(offer);
-      kept.push(entry);
-    } else beyond.push({ cluster: offer.cluster, reason: 'BeyondLimits', message: excess });
-  }
-  const shortfalls = [...beyond, ...filteredOf(workload, options, refusals, room, candidates), ...options.filtered];
-  const first = new Set(atOnce);
-  return {
-    offers: offers.slice(0, MAX_LISTED),
-    atOnce: kept.filter((entry) => first.has(entry)).length,
-    shortfalls: shortfalls.slice(0, MAX_LISTED),
+  const offer = (entry: Ranked<Fitting>): void => {
+    const made = offerOf(entry, workload, ask, now, offers.length + 1);
+    const excess = beyondLimits(made, ask);
+    if (excess === undefined) offers.push(made);
+    else beyond.push({ cluster: made.cluster, reason: 'BeyondLimits', message: excess });
   };
+  for (const entry of atOnce) offer(entry);
+  const goodNow = offers.length;
+  for (const entry of later) offer(entry);
+  const shortfalls = [...beyond, ...filteredOf(workload, options, refusals, room, candidates), ...options.filtered];
+  return { offers: offers.slice(0, MAX_LISTED), atOnce: goodNow, shortfalls: shortfalls.slice(0, MAX_LISTED) };
 }
 
 /** Where and when it will fit; undefined: it never does, or nobody can tell. */

@@ -94,31 +94,37 @@ export function earliestFit(
 ): { readonly fit: GangFit; readonly startsAt: number } | undefined {
   const { cluster, charges } = option;
   if (cluster.unusable !== undefined || charges === undefined) return undefined;
-  const ends = running
-    .filter((one) => endOf(one, room) !== undefined)
-    .sort((a, b) => (endOf(a, room) ?? 0) - (endOf(b, room) ?? 0));
+  const ends = running.flatMap((one) => endOf(one, room) ?? []).sort((a, b) => a.at - b.at);
   const trial = new Trial(option, workload, room);
   try {
     const needed = fewest(ends, trial);
     const last = needed === undefined ? undefined : ends[needed - 1];
     const fit = last === undefined ? undefined : trial.fit();
     if (last === undefined || fit === undefined) return undefined;
-    return { fit, startsAt: endOf(last, room) ?? room.now };
+    return { fit, startsAt: last.at };
   } finally {
     trial.undo();
   }
 }
 
-/** What is expected to have ended already may end at any moment. */
-const endOf = ({ ending, endsAt }: Running, { now }: Room): number | undefined =>
-  ending ? now : endsAt === undefined || endsAt === Number.POSITIVE_INFINITY ? undefined : Math.max(now, endsAt);
+interface End {
+  readonly running: Running;
+  readonly at: number;
+}
+
+/** What is expected to have ended already may end at any moment. undefined: it never does. */
+function endOf(running: Running, { now }: Room): End | undefined {
+  if (running.ending) return { running, at: now };
+  const { endsAt = Number.POSITIVE_INFINITY } = running;
+  return endsAt === Number.POSITIVE_INFINITY ? undefined : { running, at: Math.max(now, endsAt) };
+}
 
 /** How many of the first ends make it fit, by halving; leaves just these released. undefined: all do not. */
-function fewest(ends: readonly Running[], trial: Trial): number | undefined {
+function fewest(ends: readonly End[], trial: Trial): number | undefined {
   let released = 0;
   const releaseTo = (count: number): boolean => {
-    for (; released < count; released += 1) trial.release(ends[released] as Running);
-    for (; released > count; released -= 1) trial.restore(ends[released - 1] as Running);
+    for (; released < count; released += 1) trial.release((ends[released] as End).running);
+    for (; released > count; released -= 1) trial.restore((ends[released - 1] as End).running);
     return trial.fit() !== undefined;
   };
   if (!releaseTo(ends.length)) return undefined;

@@ -19,8 +19,8 @@ export interface FeedOptions {
 
 /**
  * Which objects to look at again when something around them changes: their member objects, the nodes they run on,
- * their member's reachability, and what their evaluation depends on; and when
- * more is known of their energy. Handlers only enqueue keys.
+ * their member's reachability, what their evaluation depends on, and when more is known of their energy. Handlers only
+ * enqueue keys.
  */
 export function feed(options: FeedOptions): void {
   const { hub, members, enqueue } = options;

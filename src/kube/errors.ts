@@ -88,7 +88,6 @@ export const isGone = (error: unknown): boolean => has(error, 410);
 export const isInvalid = (error: unknown): boolean => has(error, 422);
 export const isForbidden = (error: unknown): boolean => has(error, 403);
 export const isUnauthorized = (error: unknown): boolean => has(error, 401);
-/** There was no answer: no connection, a deadline passed, or the breaker is open. A write may still have happened. */
 /** The server will not take this request as it is, however often it is sent. */
 export const isRefused = (error: unknown): boolean =>
   error instanceof KubeError &&
@@ -96,6 +95,7 @@ export const isRefused = (error: unknown): boolean =>
   error.status < 500 &&
   error.status !== 409 &&
   error.status !== 429;
+/** There was no answer: no connection, a deadline passed, or the breaker is open. A write may still have happened. */
 export const isUnreachable = (error: unknown): boolean => error instanceof KubeError && UNREACHABLE.has(error.reason);
 /** The guard (leadership) refused the write; it was not sent. */
 export const isWriteRefused = (error: unknown): boolean => error instanceof WriteRefusedError;

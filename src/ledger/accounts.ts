@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { CONDITION, LABEL, MANAGED_BY, type ModelServing, type ModelTraining } from '../api/index.ts';
+import { CONDITION, jsonText, LABEL, type ModelServing, type ModelTraining } from '../api/index.ts';
 import { addParts, PART_KEYS, partsOf, type UsagePart } from '../energy/index.ts';
 import { type HubStores, tenantOf } from '../hub/index.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
 import { CONFIG_MAPS, type KubeObject } from '../kube/resource.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { keepMap } from './keep-map.ts';
 
 type Workload = ModelTraining | ModelServing;
 
@@ -104,7 +104,7 @@ export class Accounts {
       const { resourceVersion, name } = metadata;
       const page: Page = { counted: new Map(), accounts: new Map(), resourceVersion, isDirty: false };
       this.#pages.set(name.slice(PREFIX.length), page);
-      const parsed = pageData.safeParse(jsonOf(data?.page));
+      const parsed = jsonText(pageData).safeParse(data?.page);
       if (!parsed.success) {
         logger.error('accounts cannot be read: what there is now is counted anew', { configMap: name });
         continue;
@@ -191,21 +191,12 @@ export class Accounts {
         one.failed,
       ]),
     });
-    const labels = { [LABEL.managedBy]: MANAGED_BY, [LABEL.accounts]: 'tenants' };
-    const metadata = { name, namespace, labels, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
-    const body = { metadata, data: { page: text } };
-    try {
-      const stored =
-        resourceVersion === undefined
-          ? await client.create<KubeObject>(CONFIG_MAPS, { namespace, body })
-          : await client.replace<KubeObject>(CONFIG_MAPS, { namespace, name, body });
-      page.resourceVersion = stored.metadata.resourceVersion;
-      page.isDirty = false;
-      return true;
-    } catch (error) {
-      if (isConflict(error) || isAlreadyExists(error) || isNotFound(error)) return false;
-      throw error;
-    }
+    const labels = { [LABEL.accounts]: 'tenants' };
+    const kept = await keepMap(client, { namespace, name, labels, resourceVersion, data: { page: text } });
+    if (kept === undefined) return false;
+    page.resourceVersion = kept;
+    page.isDirty = false;
+    return true;
   }
 
   #tell(): void {
@@ -239,12 +230,4 @@ function resultOf({ status }: Workload): 'succeeded' | 'failed' | undefined {
     status?.conditions?.some((condition) => condition.type === type && condition.status === 'True') === true;
   if (is(CONDITION.Complete)) return 'succeeded';
   return is(CONDITION.Failed) ? 'failed' : undefined;
-}
-
-function jsonOf(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '');
-  } catch {
-    return undefined;
-  }
 }

@@ -1,10 +1,10 @@
-import { LABEL, MANAGED_BY } from '../api/index.ts';
+import { LABEL } from '../api/index.ts';
 import { emptyBook, type NodesBook } from '../energy/index.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
 import { CONFIG_MAPS, type KubeObject } from '../kube/resource.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { decodeBook, encodeBook } from './codec.ts';
+import { keepMap } from './keep-map.ts';
 
 interface BookMap extends KubeObject {
   data?: Record<string, string>;
@@ -72,28 +72,13 @@ export class Checkpoints {
   /** @returns false when somebody else has written it: read it again */
   async save(shard: Shard): Promise<boolean> {
     const { name, cluster, region, book, resourceVersion } = shard;
-    const namespace = this.#namespace;
-    const body = {
-      metadata: {
-        name,
-        namespace,
-        labels: { [LABEL.managedBy]: MANAGED_BY, [LABEL.ledger]: cluster },
-        ...(resourceVersion === undefined ? {} : { resourceVersion }),
-      },
-      data: encodeBook(book, region),
-    };
-    try {
-      const stored =
-        resourceVersion === undefined
-          ? await this.#client.create<BookMap>(CONFIG_MAPS, { namespace, body })
-          : await this.#client.replace<BookMap>(CONFIG_MAPS, { namespace, name, body });
-      shard.resourceVersion = stored.metadata.resourceVersion;
-      shard.isDirty = false;
-      return true;
-    } catch (error) {
-      if (isConflict(error) || isAlreadyExists(error) || isNotFound(error)) return false;
-      throw error;
-    }
+    const labels = { [LABEL.ledger]: cluster };
+    const data = encodeBook(book, region);
+    const kept = await keepMap(this.#client, { namespace: this.#namespace, name, labels, resourceVersion, data });
+    if (kept === undefined) return false;
+    shard.resourceVersion = kept;
+    shard.isDirty = false;
+    return true;
   }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { jsonText } from '../api/index.ts';
 import {
   bookedKey,
   CLASSES,
@@ -78,27 +79,14 @@ const runBook = z
 
 const tenantBook = z.object({ measured: sums, estimated: sums, classes });
 
-const json = <T extends z.ZodType>(schema: T) =>
-  z
-    .string()
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        context.addIssue('is no JSON');
-        return z.NEVER;
-      }
-    })
-    .pipe(schema);
-
 const data = z.object({
   format: z.literal(FORMAT),
   region: z.string(),
-  nodes: json(z.record(z.string(), nodeBook)),
-  runs: json(z.record(z.string(), runBook)),
-  tenants: json(z.record(z.string(), tenantBook)),
-  others: json(sums),
-  idle: json(sums),
+  nodes: jsonText(z.record(z.string(), nodeBook)),
+  runs: jsonText(z.record(z.string(), runBook)),
+  tenants: jsonText(z.record(z.string(), tenantBook)),
+  others: jsonText(sums),
+  idle: jsonText(sums),
 });
 
 /** The `data` of a ConfigMap that holds books. */

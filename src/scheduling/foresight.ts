@@ -12,7 +12,7 @@ const SURELY = 0.9;
 /** What the forecast of starts goes by, beside what was learned. */
 export interface PresentSight {
   readonly clusters: readonly ClusterView[];
-  readonly running: readonly Running[];
+  readonly running: () => readonly Running[];
   readonly pending: Iterable<Workload>;
   /** Why it waits, one word. */
   readonly reason: (key: string) => string | undefined;

@@ -180,7 +180,7 @@ export class Scheduler {
   #forecast(asking: readonly Workload[]): ReadonlyMap<string, number> {
     const { clusters, running = () => [] } = this.snapshot();
     const reason = (key: string) => this.answer(key)?.reason;
-    const sight = { clusters, running: running(), pending: this.#pending.values(), reason };
+    const sight = { clusters, running, pending: this.#pending.values(), reason };
     return this.#foresight.starts(sight, asking, this.#options.clock.now());
   }
 
@@ -324,11 +324,13 @@ export class Scheduler {
 
   /** Those that are not considered, because so many before them wait; who has moved up is told what its equals are. */
   #beyond(queues: Snapshot['queues']): Map<string, NotAdmitted> {
-    const beyond = backlog([...this.#pending.values()], queues, {
+    const beyond = backlog(this.#pending.values(), queues, {
       isNominated: (key) => this.#nominations.has(key),
       lastReason: (key) => this.#answers.get(key)?.reason,
     });
+    const wasCrowded = this.#isCrowded;
     this.#isCrowded = beyond.size > 0;
+    if (!wasCrowded) return beyond;
     for (const [key, { reason }] of this.#answers) {
       if (reason === PENDING_REASON.BeyondMaxPending && !beyond.has(key)) this.#pending.retell(key);
     }
@@ -448,11 +450,15 @@ export class Scheduler {
 
   #running(holder: Holder): Running {
     const nowMs = this.#options.clock.now();
+    const foresight = this.#foresight;
     return {
       ...holder,
       admittedAt: holder.admittedAtMs,
       lossSince: holder.lossSince(),
-      endsAt: this.#foresight.endsAt(holder.key, nowMs),
+      // Costs more than all the rest, and few ask.
+      get endsAt() {
+        return foresight.endsAt(holder.key, nowMs);
+      },
     };
   }
 

@@ -25,7 +25,7 @@ const waits = (key: string, over: Parameters<typeof workload>[1] = {}): Workload
 function minutes(over: Partial<ForecastSight>): Record<string, number> {
   const sight: ForecastSight = {
     clusters: [full('guian')],
-    running: [holds('guian', 10), holds('guian', 30)],
+    running: () => [holds('guian', 10), holds('guian', 30)],
     pending: [],
     reservations: [],
     reason: () => 'InsufficientGPU',
@@ -48,14 +48,14 @@ describe('the forecast of starts', () => {
   });
 
   it('is not made for what never ends, nor for who waits for something else than nodes', () => {
-    expect(minutes({ pending: [waits('a')], running: [holds('guian', undefined)] })).toEqual({});
+    expect(minutes({ pending: [waits('a')], running: () => [holds('guian', undefined)] })).toEqual({});
     expect(minutes({ pending: [waits('a')], reason: () => 'QuotaExceeded' })).toEqual({});
     expect(minutes({ pending: [waits('a')], reason: () => undefined })).toEqual({});
     expect(minutes({ pending: [waits('cpu', { request: { accelerators: [] } })] })).toEqual({});
   });
 
   it('is not made where by boards alone it would run already', () => {
-    expect(minutes({ clusters: [cluster('guian')], running: [], pending: [waits('a')] })).toEqual({});
+    expect(minutes({ clusters: [cluster('guian')], running: () => [], pending: [waits('a')] })).toEqual({});
   });
 
   it('counts only clusters that the workload may use, that answer, and that have the type', () => {
@@ -79,7 +79,9 @@ describe('the forecast of starts', () => {
         { name: 'n2', accelerator: 1 },
       ]),
     });
-    expect(minutes({ clusters: [mixed], running: [holds('guian', 20)], pending: [waits('a')] })).toEqual({ a: 20 });
+    expect(minutes({ clusters: [mixed], running: () => [holds('guian', 20)], pending: [waits('a')] })).toEqual({
+      a: 20,
+    });
   });
 
   it('takes the time of a reservation for whom nodes are kept', () => {

@@ -10,7 +10,8 @@ const MOST = 500;
 /** What the next starts follow from. */
 export interface ForecastSight {
   readonly clusters: readonly ClusterView[];
-  readonly running: readonly Running[];
+  /** Asked for only when somebody waits for nodes. */
+  readonly running: () => readonly Running[];
   readonly pending: Iterable<Workload>;
   readonly reservations: readonly Reservation[];
   /** Why it waits, one word. */
@@ -39,9 +40,10 @@ export function startForecast(sight: ForecastSight, nowMs: number): Map<string, 
     else list.push(workload);
   }
   const starts = new Map<string, number>();
+  const running = byType.size === 0 ? [] : sight.running();
   for (const [type, list] of byType) {
     const first = list.sort(compareWorkloads).slice(0, MOST);
-    const seconds = ofType(type, first, sight, nowMs);
+    const seconds = ofType(type, first, running, sight, nowMs);
     first.forEach(({ key }, i) => {
       const wait = seconds[i] ?? Number.POSITIVE_INFINITY;
       // By boards alone it would run already: something else holds it up.
@@ -52,15 +54,22 @@ export function startForecast(sight: ForecastSight, nowMs: number): Map<string, 
   return starts;
 }
 
-function ofType(type: string, waiting: readonly Workload[], sight: ForecastSight, nowMs: number): number[] {
+function ofType(
+  type: string,
+  waiting: readonly Workload[],
+  running: readonly Running[],
+  sight: ForecastSight,
+  nowMs: number,
+): number[] {
   const clusters = sight.clusters.filter(({ unusable, accelerators }) => {
     return unusable === undefined && accelerators.some((entry) => entry.type === type);
   });
   const indexOf = new Map(clusters.map(({ name }, i) => [name, i]));
-  const endings = sight.running.flatMap(({ cluster, accelerator, nodes, perPod, ending, endsAt }): Ending[] => {
+  const endings = running.flatMap((one): Ending[] => {
+    const { cluster, accelerator, nodes, perPod, ending } = one;
     const at = indexOf.get(cluster);
     if (at === undefined || accelerator !== type) return [];
-    const seconds = ending ? 0 : (endsAt ?? Number.POSITIVE_INFINITY) - nowMs;
+    const seconds = ending ? 0 : (one.endsAt ?? Number.POSITIVE_INFINITY) - nowMs;
     return [{ cluster: at, gpus: (nodes.length * perPod.gpuMilli) / 1000, at: Math.max(0, seconds / 1000) }];
   });
   return forecastStarts(
