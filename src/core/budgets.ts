@@ -2,7 +2,9 @@
  * Budgets of queues over calendar periods. What was used is a closed sum up to a moment (status) plus what is held since;
  * both move together, so that nothing is counted twice or lost, whoever counts and however often it starts anew.
  */
+
 import type { BudgetMeasure, QueueBudget } from '../api/index.ts';
+import { iso } from './iso.ts';
 import { type Period, periodAt, type Span } from './periods.ts';
 import type { Use, UseBetween } from './use.ts';
 
@@ -158,6 +160,6 @@ export function nextChange(of: BudgetState, nowMs: number, horizonMs: number, us
 /** Why nothing is admitted, a sentence; undefined: the budget does not hold anything up. */
 export function holdSentence(queue: string, of: BudgetState): string | undefined {
   if (of.budget.action !== 'Hold' || of.state !== 'Exhausted') return undefined;
-  const resets = `${new Date(of.period.endMs).toISOString().slice(0, 19)}Z`;
+  const resets = iso(of.period.endMs);
   return `queue ${queue} has used ${stateText(of)} of its budget for the ${of.budget.period.toLowerCase()}: nothing new is admitted until it resets at ${resets}, or the budget is raised.`;
 }

@@ -2,7 +2,9 @@
  * Could it run, where, from when, and for how much? The cycle's own filter, fit and score; nothing is taken. Where it
  * does not fit now, the start follows from what runs there and who waits before it.
  */
+
 import type { Filtered, Offer } from '../api/index.ts';
+import { iso } from './iso.ts';
 import type { Snapshot, Workload } from './model.ts';
 import { totals } from './money.ts';
 import type { Fitting, Option } from './options.ts';
@@ -44,7 +46,7 @@ const MAX_LISTED = 16;
 /** In whole seconds, later rather than sooner; what is beyond the years that a time can name is cut to the last of them. */
 const timeOf = (ms: number): string => {
   const seconds = Math.min(Math.ceil(ms / 1000), LAST_SECOND);
-  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
+  return iso(seconds * 1000);
 };
 const LAST_SECOND = Date.parse('9999-12-31T23:59:59Z') / 1000;
 

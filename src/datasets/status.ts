@@ -1,4 +1,5 @@
 import { CONDITION, type Condition, type Dataset, type DatasetStatus } from '../api/index.ts';
+import { iso } from '../core/iso.ts';
 import { type ConditionValue, withConditions } from '../workloads/conditions.ts';
 
 /** A place where work can run: what a RegionalCluster says of itself. */
@@ -21,7 +22,7 @@ export function deriveStatus(dataset: Dataset, sight: DatasetSight): DatasetStat
   const judged = locations.map(({ region }) => judge(region, residency.jurisdictions, sight.places));
   const ready = readiness(judged, residency.jurisdictions);
   const generation = dataset.metadata.generation ?? 1;
-  const now = `${new Date(sight.nowMs).toISOString().slice(0, 19)}Z`;
+  const now = iso(sight.nowMs);
   return {
     ...dataset.status,
     observedGeneration: generation,

@@ -8,6 +8,7 @@ import {
   PENDING_REASON,
 } from '../api/index.ts';
 import { runCycle } from '../core/cycle.ts';
+import { iso } from '../core/iso.ts';
 import type { GangRequest, Snapshot, Workload } from '../core/model.ts';
 import { quote as plan } from '../core/planner.ts';
 import { stableHash } from '../core/shape.ts';
@@ -176,7 +177,7 @@ const bounded = (offer: Offer): Offer => ({
 });
 
 export function answeredStatus(quote: ComputeQuote, given: Answer, nowMs: number): ComputeQuoteStatus {
-  const now = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
+  const now = iso(nowMs);
   const generation = quote.metadata.generation ?? 1;
   const [best] = given.offers;
   return {

@@ -1,7 +1,7 @@
+import { iso } from '../core/iso.ts';
 import { isForbidden, isUnauthorized } from '../kube/errors.ts';
 import { errorMessage } from '../runtime/errors.ts';
 import { MEMBER_REASON, type Problem } from './reasons.ts';
-import { rfc3339 } from './status.ts';
 
 /** Looks that did not succeed, in a row. */
 interface Failure {
@@ -69,7 +69,7 @@ export class Link {
 
   connecting(server: string): Problem {
     const message =
-      `Connecting to ${server} since ${rfc3339(this.#sinceMs)}; ` +
+      `Connecting to ${server} since ${iso(this.#sinceMs)}; ` +
       'nothing is placed there before it is known to be the right cluster and ours.';
     return { reason: MEMBER_REASON.Connecting, message };
   }
@@ -83,7 +83,7 @@ function explain(error: unknown): { reason: Problem['reason']; cause: string } {
 }
 
 function describe({ reason, cause, sinceMs }: Failure, server: string): string {
-  const since = rfc3339(sinceMs);
+  const since = iso(sinceMs);
   if (reason === MEMBER_REASON.CredentialsRefused) {
     return (
       `${server} has refused the credentials since ${since} (${cause}). ` +

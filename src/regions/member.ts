@@ -1,4 +1,5 @@
 import type { RegionalCluster } from '../api/index.ts';
+import { iso } from '../core/iso.ts';
 import type { CallOptions, KubeClient } from '../kube/client.ts';
 import { isWriteRefused, KubeError, UNREACHABLE_REASONS } from '../kube/errors.ts';
 import { NAMESPACES } from '../kube/resource.ts';
@@ -16,7 +17,7 @@ import { MEMBER_TIMING, type MemberConnectionOptions, type MemberTiming } from '
 import { MEMBER_REASON, type Problem, REGION_REASON } from './reasons.ts';
 import { type SetupResult, setUp } from './setup.ts';
 import { checkSpec } from './spec-check.ts';
-import { rfc3339, type Verdict } from './status.ts';
+import type { Verdict } from './status.ts';
 import type {
   EnergyReport,
   ForeignPod,
@@ -341,7 +342,7 @@ export class MemberConnection implements Member {
     const { kinds, sinceMs } = this.#cache.missing(this.#timing.graceMs);
     if (kinds.length === 0) return this.#cache.running ? undefined : this.#link.connecting(this.#server);
     const message =
-      `It answers, but since ${rfc3339(sinceMs)} the hub has not seen its ${kinds.join(', ')}. ` +
+      `It answers, but since ${iso(sinceMs)} the hub has not seen its ${kinds.join(', ')}. ` +
       'Where rights are missing, grant list and watch; else it comes by itself.';
     return { reason: MEMBER_REASON.NotSynced, message };
   }

@@ -1,5 +1,6 @@
 import type { Condition, ConditionType, Inventory, RegionalCluster, RegionalClusterStatus } from '../api/index.ts';
 import { CONDITION } from '../api/index.ts';
+import { iso } from '../core/iso.ts';
 import { MEMBER_REASON, type Problem, REGION_REASON } from './reasons.ts';
 
 export interface Verdict {
@@ -47,8 +48,6 @@ export function deriveStatus(cluster: RegionalCluster, observed: Observed): Regi
   };
 }
 
-export const rfc3339 = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
-
 function conditions(cluster: RegionalCluster, observed: Observed): Condition[] {
   const ready: Verdict =
     observed.problem === undefined
@@ -77,7 +76,7 @@ function set(
     status: verdict.status,
     reason: verdict.reason,
     message: before !== undefined && isSameOutage(before, verdict) ? before.message : verdict.message.slice(0, 4096),
-    lastTransitionTime: before?.status === verdict.status ? before.lastTransitionTime : rfc3339(nowMs),
+    lastTransitionTime: before?.status === verdict.status ? before.lastTransitionTime : iso(nowMs),
     ...(generation === undefined ? {} : { observedGeneration: generation }),
   });
 }
@@ -95,7 +94,7 @@ const MINUTE = 60_000;
 function syncTime(old: string | undefined, lastAnswerMs: number | undefined): string | undefined {
   if (lastAnswerMs === undefined) return old;
   if (old !== undefined && Math.abs(lastAnswerMs - Date.parse(old)) < MINUTE) return old;
-  return rfc3339(lastAnswerMs);
+  return iso(lastAnswerMs);
 }
 
 /** In steps of 10 s, and unmoved while the step before is still about right, so that it does not flap. */

@@ -6,6 +6,7 @@ import {
   type QueueBudgetStatus,
 } from '../api/index.ts';
 import { type BudgetState, budgetKey, exhaustion, stateText } from '../core/budgets.ts';
+import { iso } from '../core/iso.ts';
 import { minimalMergePatch } from '../kube/merge-patch.ts';
 import type { BudgetLook } from './queue-budgets.ts';
 
@@ -66,8 +67,6 @@ export function withSums(queue: ComputeQueue, status: ComputeQueueStatus, sums: 
     news: states.flatMap((state) => newsOf(queue, state, entryOf(old.budgets ?? [], state))),
   };
 }
-
-const iso = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
 const entryOf = (entries: readonly QueueBudgetStatus[], { budget, measure }: BudgetState) =>
   entries.find((entry) => budgetKey(entry) === budgetKey({ ...budget, measure }));

@@ -1,5 +1,6 @@
 import type { ComputeQueue, ComputeQueueStatus } from '../api/index.ts';
 import { added, decayed, PresentUse } from '../core/fair-share.ts';
+import { iso } from '../core/iso.ts';
 import type { FairShareView, QueueCharge } from '../core/model.ts';
 import type { Store } from '../kube/store.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -55,7 +56,7 @@ export class FairHistory {
     const found = this.#means.get(queue);
     if (found === undefined) return undefined;
     return {
-      until: `${new Date(found.untilMs).toISOString().slice(0, 19)}Z`,
+      until: iso(found.untilMs),
       borrowed: found.mean
         .map(({ accelerator, region, milliGpus }) => ({ accelerator, region, meanMilliGpus: Math.round(milliGpus) }))
         .filter(({ meanMilliGpus }) => meanMilliGpus > 0)

@@ -1,4 +1,5 @@
 import { CONDITION, type ComputeQueue, type ComputeQueueStatus, PENDING_REASON } from '../api/index.ts';
+import { iso } from '../core/iso.ts';
 import type { QueueView, QuotaUse, Workload } from '../core/model.ts';
 import { QuotaTree } from '../core/quota.ts';
 import { compareByCost, compareWorkloads } from '../core/turns.ts';
@@ -130,7 +131,7 @@ const headOf = (first: FirstInOrder<Workload>, starts: QueueSight['starts']): He
     return { position: i + 1, namespace, name, kind, priority, ...expected };
   });
 
-const toTheMinute = (ms: number): string => `${new Date(Math.ceil(ms / 60_000) * 60_000).toISOString().slice(0, 19)}Z`;
+const toTheMinute = (ms: number): string => iso(Math.ceil(ms / 60_000) * 60_000);
 
 /** Keeps what was expected before while the wait has hardly changed: a forecast of hours is no news each second. */
 function settled(head: Head, before: Head, nowMs: number): Head {
@@ -184,7 +185,7 @@ export function deriveQueueStatus(queue: ComputeQueue, report: QueueReport, nowM
       {
         type: CONDITION.Ready,
         ...ready,
-        lastTransitionTime: since ?? `${new Date(nowMs).toISOString().slice(0, 19)}Z`,
+        lastTransitionTime: since ?? iso(nowMs),
         observedGeneration: generation,
       },
     ],

@@ -1,5 +1,4 @@
-/** Time of status fields: whole seconds, RFC 3339. */
-export const iso = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+export { iso } from '../core/iso.ts';
 
 /** Whole seconds from one time to another; 0 where the first is unknown or later. */
 export function secondsBetween(from: string | undefined, to: string): number {
