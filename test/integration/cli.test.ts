@@ -12,7 +12,15 @@ import { QUOTES, SERVINGS, TRAININGS } from '../../src/hub/index.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { KubeObject } from '../../src/kube/resource.ts';
 import { h100Region, useEnvironment } from '../support/environment.ts';
-import { applyAll, queue, type RunningOperator, setUpCentre, startOperator, untilObject } from '../support/operator.ts';
+import {
+  applyAll,
+  queue,
+  type RunningOperator,
+  setUpCentre,
+  startOperator,
+  trainingOf,
+  untilObject,
+} from '../support/operator.ts';
 
 type Training = ModelTraining & KubeObject;
 
@@ -55,22 +63,7 @@ async function said(...args: string[]): Promise<string> {
 
 const json = async <T>(...args: string[]): Promise<T> => JSON.parse(await said(...args, '-o', 'json')) as T;
 
-const training = (name: string, spec: object = {}): object => ({
-  apiVersion: 'aidc.dev/v1alpha1',
-  kind: 'ModelTraining',
-  metadata: { name, namespace: 'team' },
-  spec: {
-    model: { name: 'm', class: 'LLM' },
-    accelerators: [{ type: 'H100', countPerNode: 8 }],
-    trainer: {
-      image: 'train:1',
-      numNodes: 1,
-      resourcesPerNode: { limits: { cpu: '4', memory: '8Gi' } },
-      podTemplate: { metadata: { annotations: { 'sim.aidc.dev/run-for': '3600s' } } },
-    },
-    ...spec,
-  },
-});
+const training = (name: string, spec: object = {}): object => trainingOf(name, { spec, runFor: '3600s' });
 
 const serving = (name: string): object => ({
   apiVersion: 'aidc.dev/v1alpha1',

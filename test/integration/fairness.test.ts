@@ -13,6 +13,7 @@ import {
   type RunningOperator,
   setUpCentre,
   startOperator,
+  trainingOf,
   untilObject,
 } from '../support/operator.ts';
 
@@ -51,22 +52,8 @@ afterAll(async () => {
   await Promise.all([hub.close(), west.close()]);
 });
 
-const training = (name: string, of: string, numNodes: number, over: object = {}): object => ({
-  apiVersion: 'aidc.dev/v1alpha1',
-  kind: 'ModelTraining',
-  metadata: { name, namespace: 'team' },
-  spec: {
-    model: { name: 'm' },
-    queue: of,
-    accelerators: [{ type: 'H100', countPerNode: 8 }],
-    trainer: {
-      image: 'train:1',
-      numNodes,
-      podTemplate: { metadata: { annotations: { 'sim.aidc.dev/run-for': '600s' } } },
-    },
-    ...over,
-  },
-});
+const training = (name: string, of: string, numNodes: number, spec: object = {}): object =>
+  trainingOf(name, { spec: { queue: of, ...spec }, trainer: { numNodes } });
 const key = (name: string) => ({ namespace: 'team', name });
 const until = (name: string, what: string, check: (object: Training) => boolean, timeoutMs?: number) =>
   untilObject<Training>(hub, TRAININGS, key(name), what, check, timeoutMs);

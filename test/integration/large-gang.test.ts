@@ -12,6 +12,7 @@ import {
   type RunningOperator,
   setUpCentre,
   startOperator,
+  trainingOf,
   untilObject,
 } from '../support/operator.ts';
 
@@ -39,22 +40,8 @@ afterAll(async () => {
   await Promise.all([hub.close(), west.close()]);
 });
 
-const training = (name: string, numNodes: number, over: object = {}): object => ({
-  apiVersion: 'aidc.dev/v1alpha1',
-  kind: 'ModelTraining',
-  metadata: { name, namespace: 'team' },
-  spec: {
-    model: { name: 'm' },
-    queue: 'all',
-    accelerators: [{ type: 'H100', countPerNode: 8 }],
-    trainer: {
-      image: 'train:1',
-      numNodes,
-      podTemplate: { metadata: { annotations: { 'sim.aidc.dev/run-for': '600s' } } },
-    },
-    ...over,
-  },
-});
+const training = (name: string, numNodes: number, spec: object = {}): object =>
+  trainingOf(name, { spec: { queue: 'all', ...spec }, trainer: { numNodes } });
 const until = (name: string, what: string, check: (object: Training) => boolean): Promise<Training> =>
   untilObject<Training>(hub, TRAININGS, { namespace: 'team', name }, what, check, 120_000);
 const running = (name: string) => until(name, 'Running', (object) => object.status?.phase === 'Running');

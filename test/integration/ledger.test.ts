@@ -14,6 +14,7 @@ import {
   regionSpec,
   setUpCentre,
   startOperator,
+  trainingOf,
   untilObject,
 } from '../support/operator.ts';
 
@@ -182,21 +183,7 @@ describe('the ledger', () => {
   });
 });
 
-const training = (name: string): object => ({
-  apiVersion: 'aidc.dev/v1alpha1',
-  kind: 'ModelTraining',
-  metadata: { name, namespace: 'team' },
-  spec: {
-    model: { name: 'm', class: 'LLM' },
-    accelerators: [{ type: 'H100', countPerNode: 8 }],
-    trainer: {
-      image: 'train:1',
-      numNodes: 2,
-      resourcesPerNode: { limits: { cpu: '4', memory: '8Gi' } },
-      podTemplate: { metadata: { annotations: { 'sim.aidc.dev/run-for': '600s' } } },
-    },
-  },
-});
+const training = (name: string): object => trainingOf(name, { trainer: { numNodes: 2 } });
 
 /** Its program ends well. */
 async function finish(member: KubeClient, namespace: string, name: string): Promise<void> {

@@ -14,7 +14,7 @@ import type { KubeClient } from '../../src/kube/client.ts';
 import type { KubeObject } from '../../src/kube/resource.ts';
 import { h100Region, useEnvironment } from '../support/environment.ts';
 import { FakeNvidiaSmi } from '../support/fake-nvidia-smi.ts';
-import { applyAll, eventually, queue, regionSpec, setUpCentre, untilObject } from '../support/operator.ts';
+import { applyAll, eventually, queue, regionSpec, setUpCentre, trainingOf, untilObject } from '../support/operator.ts';
 
 const prometheus = await programOnPath('prometheus');
 const promtool = await programOnPath('promtool');
@@ -195,21 +195,7 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
   });
 });
 
-const training = (name: string, numNodes: number): object => ({
-  apiVersion: 'aidc.dev/v1alpha1',
-  kind: 'ModelTraining',
-  metadata: { name, namespace: 'team' },
-  spec: {
-    model: { name: 'm', class: 'LLM' },
-    accelerators: [{ type: 'H100', countPerNode: 8 }],
-    trainer: {
-      image: 'train:1',
-      numNodes,
-      resourcesPerNode: { limits: { cpu: '4', memory: '8Gi' } },
-      podTemplate: { metadata: { annotations: { 'sim.aidc.dev/run-for': '600s' } } },
-    },
-  },
-});
+const training = (name: string, numNodes: number): object => trainingOf(name, { trainer: { numNodes } });
 
 const serving: object = {
   apiVersion: 'aidc.dev/v1alpha1',

@@ -12,6 +12,7 @@ import {
   type RunningOperator,
   setUpCentre,
   startOperator,
+  trainingOf,
   untilObject,
 } from '../support/operator.ts';
 
@@ -46,23 +47,8 @@ afterAll(async () => {
   await hub.close();
 });
 
-const training = (name: string, leaf: string, numNodes: number, spec: object = {}): object => ({
-  apiVersion: 'aidc.dev/v1alpha1',
-  kind: 'ModelTraining',
-  metadata: { name, namespace: 'team' },
-  spec: {
-    model: { name: 'm', class: 'LLM' },
-    queue: leaf,
-    accelerators: [{ type: 'H100', countPerNode: 8 }],
-    trainer: {
-      image: 'train:1',
-      numNodes,
-      resourcesPerNode: { limits: { cpu: '4', memory: '8Gi' } },
-      podTemplate: { metadata: { annotations: { 'sim.aidc.dev/run-for': '600s' } } },
-    },
-    ...spec,
-  },
-});
+const training = (name: string, leaf: string, numNodes: number, spec: object = {}): object =>
+  trainingOf(name, { spec: { queue: leaf, ...spec }, trainer: { numNodes } });
 
 const untilQueue = (name: string, what: string, check: (object: Queue) => boolean): Promise<Queue> =>
   untilObject<Queue>(hub, QUEUES, { namespace: '', name }, what, check);

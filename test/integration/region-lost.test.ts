@@ -13,6 +13,7 @@ import {
   type RunningOperator,
   setUpCentre,
   startOperator,
+  trainingOf,
   untilObject,
 } from '../support/operator.ts';
 import { type Road, roadTo } from '../support/partition.ts';
@@ -53,25 +54,11 @@ const placement = (onRegionLost: string) => ({
   regionLostSeconds: LOST_SECONDS,
 });
 
-const training = (name: string, onRegionLost: string): object => ({
-  apiVersion: 'aidc.dev/v1alpha1',
-  kind: 'ModelTraining',
-  metadata: { name, namespace: 'team' },
-  spec: {
-    model: { name: 'm', class: 'LLM' },
-    accelerators: [{ type: 'H100', countPerNode: 8 }],
-    placement: placement(onRegionLost),
-    trainer: {
-      image: 'train:1',
-      numNodes: 1,
-      resourcesPerNode: { limits: { cpu: '4' } },
-      podTemplate: {
-        metadata: { annotations: { 'sim.aidc.dev/run-for': '600s' } },
-        spec: { terminationGracePeriodSeconds: 1 },
-      },
-    },
-  },
-});
+const training = (name: string, onRegionLost: string): object =>
+  trainingOf(name, {
+    spec: { placement: placement(onRegionLost) },
+    pod: { spec: { terminationGracePeriodSeconds: 1 } },
+  });
 
 const serving = (name: string): object => ({
   apiVersion: 'aidc.dev/v1alpha1',

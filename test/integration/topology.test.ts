@@ -12,6 +12,7 @@ import {
   type RunningOperator,
   setUpCentre,
   startOperator,
+  trainingOf,
   untilObject,
 } from '../support/operator.ts';
 
@@ -36,23 +37,11 @@ afterAll(async () => {
   await Promise.all([hub.close(), west.close()]);
 });
 
-const training = (name: string, numNodes: number, topology: object = {}): object => ({
-  apiVersion: 'aidc.dev/v1alpha1',
-  kind: 'ModelTraining',
-  metadata: { name, namespace: 'team' },
-  spec: {
-    model: { name: 'm', class: 'LLM' },
-    accelerators: [{ type: 'H100', countPerNode: 8 }],
-    placement: { topology },
-    failurePolicy: { backoff: { initialSeconds: 1, maxSeconds: 1 } },
-    trainer: {
-      image: 'train:1',
-      numNodes,
-      resourcesPerNode: { limits: { cpu: '4', memory: '8Gi' } },
-      podTemplate: { metadata: { annotations: { 'sim.aidc.dev/run-for': '600s' } } },
-    },
-  },
-});
+const training = (name: string, numNodes: number, topology: object = {}): object =>
+  trainingOf(name, {
+    spec: { placement: { topology }, failurePolicy: { backoff: { initialSeconds: 1, maxSeconds: 1 } } },
+    trainer: { numNodes },
+  });
 
 const until = (name: string, what: string, check: (object: Training) => boolean, timeoutMs?: number) =>
   untilObject<Training>(hub, TRAININGS, { namespace: 'team', name }, what, check, timeoutMs);

@@ -14,6 +14,7 @@ import {
   regionSpec,
   setUpCentre,
   startOperator,
+  trainingOf,
   untilObject,
 } from '../support/operator.ts';
 
@@ -50,24 +51,13 @@ afterAll(async () => {
 const training = (
   name: string,
   over: { spec?: object; trainer?: object; annotations?: Record<string, string> } = {},
-): object => ({
-  apiVersion: 'aidc.dev/v1alpha1',
-  kind: 'ModelTraining',
-  metadata: { name, namespace: 'team' },
-  spec: {
-    model: { name: 'm', class: 'LLM' },
-    accelerators: [{ type: 'H100', countPerNode: 8 }],
-    placement: { regions: { allowed: ['west'] } },
-    ...over.spec,
-    trainer: {
-      image: 'train:1',
-      numNodes: 2,
-      resourcesPerNode: { limits: { cpu: '4', memory: '8Gi' } },
-      podTemplate: { metadata: { annotations: { 'sim.aidc.dev/run-for': '3s', ...over.annotations } } },
-      ...over.trainer,
-    },
-  },
-});
+): object =>
+  trainingOf(name, {
+    spec: { placement: { regions: { allowed: ['west'] } }, ...over.spec },
+    trainer: { numNodes: 2, ...over.trainer },
+    annotations: over.annotations ?? {},
+    runFor: '3s',
+  });
 
 const key = (name: string) => ({ namespace: 'team', name });
 const until = (name: string, what: string, check: (object: Training) => boolean, timeoutMs?: number) =>

@@ -66,6 +66,39 @@ export const kubeconfigSecret = (region: string, kubeconfig: string): object => 
   stringData: { kubeconfig },
 });
 
+export interface TrainingOver {
+  readonly spec?: object;
+  readonly trainer?: object;
+  /** Beside the annotations. */
+  readonly pod?: object;
+  /** Of the pods, for what simulates their nodes. */
+  readonly annotations?: Record<string, string>;
+  /** How long its pods run. */
+  readonly runFor?: string;
+}
+
+/** A ModelTraining of 8 H100 a node that runs longer than any test, from what a test cares about. */
+export const trainingOf = (name: string, over: TrainingOver = {}): object => ({
+  apiVersion: 'aidc.dev/v1alpha1',
+  kind: 'ModelTraining',
+  metadata: { name, namespace: 'team' },
+  spec: {
+    model: { name: 'm', class: 'LLM' },
+    accelerators: [{ type: 'H100', countPerNode: 8 }],
+    ...over.spec,
+    trainer: {
+      image: 'train:1',
+      numNodes: 1,
+      resourcesPerNode: { limits: { cpu: '4', memory: '8Gi' } },
+      podTemplate: {
+        metadata: { annotations: { 'sim.aidc.dev/run-for': over.runFor ?? '600s', ...over.annotations } },
+        ...over.pod,
+      },
+      ...over.trainer,
+    },
+  },
+});
+
 /** Server-side apply of plain objects. */
 export async function applyAll(client: KubeClient, objects: readonly object[]): Promise<void> {
   for (const object of objects as KubeObject[]) await applyObject(client, object);
