@@ -1,4 +1,5 @@
-import { ANNOTATION, LABEL } from '../api/group.ts';
+import { ANNOTATION } from '../api/group.ts';
+import { runOfLabels } from '../api/run.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { PODS } from '../kube/resource.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -52,11 +53,10 @@ export class PodUids {
     const options = { fieldSelector, resourceVersion: '0', timeoutMs: TIMEOUT_MS, maxRetries: 0 };
     const { items } = await this.#client.list(PODS, options);
     this.#known = new Map(
-      items.map(({ metadata: { namespace = '', name, uid = '', labels = {} } }) => {
-        const { [LABEL.workloadUid]: workload, [LABEL.attempt]: attempt } = labels;
-        const run = workload === undefined || attempt === undefined ? undefined : `${workload}/${attempt}`;
-        return [keyOf({ namespace, name }), { uid, run }];
-      }),
+      items.map(({ metadata: { namespace = '', name, uid = '', labels = {} } }) => [
+        keyOf({ namespace, name }),
+        { uid, run: runOfLabels(labels) },
+      ]),
     );
     this.#powerCaps = new Map(
       items.flatMap(({ metadata: { uid = '', annotations } }) => {

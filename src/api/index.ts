@@ -12,6 +12,7 @@ export * from './node-energy.ts';
 export * from './placement.ts';
 export * from './queue-budget.ts';
 export * from './regional-cluster.ts';
+export * from './run.ts';
 
 import { COMPUTE_QUEUE } from './compute-queue.ts';
 import { COMPUTE_QUOTE } from './compute-quote.ts';

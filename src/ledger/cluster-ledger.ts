@@ -1,4 +1,4 @@
-import { LABEL } from '../api/index.ts';
+import { runOfLabels, uidOf } from '../api/index.ts';
 import {
   addClasses,
   type BookingContext,
@@ -21,11 +21,11 @@ import {
   withRun,
 } from '../energy/index.ts';
 import { objectKey } from '../kube/resource.ts';
-import type { EnergyReport, Member, MemberPod } from '../regions/index.ts';
+import type { EnergyReport, Member } from '../regions/index.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Checkpoints, Kept, Shard } from './checkpoints.ts';
 import { readReport } from './read-report.ts';
-import { uidOf, type Workloads } from './workloads.ts';
+import type { Workloads } from './workloads.ts';
 
 /** What is booked and kept of a cluster: it can be told, since no restart takes it back. */
 export interface Told {
@@ -112,10 +112,8 @@ export class ClusterLedger {
   }
 
   /** A program has said on its pod when a checkpoint was complete. */
-  sawCheckpoint(pod: MemberPod, run: string, atMs: number): void {
-    if (pod.metadata.labels[LABEL.workloadUid] === uidOf(run)) {
-      this.#checkpointMs.set(run, Math.max(atMs, this.#checkpointMs.get(run) ?? 0));
-    }
+  sawCheckpoint(run: string, atMs: number): void {
+    this.#checkpointMs.set(run, Math.max(atMs, this.#checkpointMs.get(run) ?? 0));
   }
 
   /** Part of the time of that node which no report is going to cover, of 1. By our clock. */
@@ -346,6 +344,5 @@ function addTenant(a: TenantBook | undefined, b: TenantBook): TenantBook {
 function runOf(member: Member, { uid, namespace, name }: ReportedPod): string | undefined {
   const pod = member.pods.get(`${namespace}/${name}`);
   if (pod === undefined || (uid !== '' && uid !== pod.metadata.uid)) return undefined;
-  const { [LABEL.workloadUid]: workload, [LABEL.attempt]: attempt } = pod.metadata.labels;
-  return workload === undefined || attempt === undefined ? undefined : `${workload}/${attempt}`;
+  return runOfLabels(pod.metadata.labels);
 }

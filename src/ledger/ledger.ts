@@ -1,4 +1,4 @@
-import { type Admission, ANNOTATION, LABEL } from '../api/index.ts';
+import { type Admission, ANNOTATION, runOfLabels } from '../api/index.ts';
 import { addClasses, type EnergySource, NO_USE, plus, type RunOwner, type WorkloadUse } from '../energy/index.ts';
 import type { HubStores } from '../hub/index.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -232,8 +232,8 @@ export class Ledger implements EnergySource {
   #seePod(cluster: string, pod: MemberPod): void {
     const { annotations, labels } = pod.metadata;
     const atMs = Date.parse(annotations[ANNOTATION.lastCheckpoint] ?? '');
-    const run = `${labels[LABEL.workloadUid] ?? ''}/${labels[LABEL.attempt] ?? ''}`;
-    if (Number.isFinite(atMs)) this.#clusters.get(cluster)?.sawCheckpoint(pod, run, atMs);
+    const run = runOfLabels(labels);
+    if (run !== undefined && Number.isFinite(atMs)) this.#clusters.get(cluster)?.sawCheckpoint(run, atMs);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Admission, ModelServing, ModelTraining, Usage } from '../api/index.ts';
-import { END_REASON } from '../api/index.ts';
+import { END_REASON, runKey, uidOf } from '../api/index.ts';
 import { decodeAssignment } from '../core/assignment.ts';
 import {
   type Classed,
@@ -105,7 +105,7 @@ export class Workloads {
         status === undefined ? [] : 'admissions' in status ? (status.admissions ?? []) : admissionsOf(object);
       for (const admission of admissions) {
         if (admission.cluster !== cluster) continue;
-        const run = `${uid}/${admission.attempt}`;
+        const run = runKey(uid, admission.attempt);
         const owner = this.owner(run);
         if (owner !== undefined) yield { run, owner, admission };
       }
@@ -133,8 +133,6 @@ export class Workloads {
     return usage?.source === 'Integrated' ? fromUsage(usage) : undefined;
   }
 }
-
-export const uidOf = (run: string): string => run.slice(0, run.lastIndexOf('/'));
 
 const admissionsOf = ({ status }: ModelTraining | ModelServing): readonly Admission[] =>
   status !== undefined && 'admission' in status && status.admission !== undefined ? [status.admission] : [];

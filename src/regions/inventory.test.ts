@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Inventory, runKey } from './inventory.ts';
+import { runKey } from '../api/index.ts';
+import { Inventory } from './inventory.ts';
 import { aForeignPod, aNode, aPod, gpus, H100 } from './testing.ts';
 
 const RUN = runKey('u1', 1);

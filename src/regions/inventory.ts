@@ -35,8 +35,6 @@ const NO_POWER: ItPower = { boardWatts: 0, nodeShare: 0 };
 
 const FINISHED = new Set(['Succeeded', 'Failed']);
 
-export const runKey = (uid: string, attempt: number | string): string => `${uid}/${attempt}`;
-
 /**
  * Free capacity of one member, kept up to date event by event.
  *

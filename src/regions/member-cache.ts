@@ -1,4 +1,4 @@
-import { AGENT_MANAGED_BY, LABEL, MANAGED_BY, MEMBER_SYSTEM_NAMESPACE } from '../api/index.ts';
+import { AGENT_MANAGED_BY, LABEL, MANAGED_BY, MEMBER_SYSTEM_NAMESPACE, runKey } from '../api/index.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Reflector, type ReflectorOptions } from '../kube/reflector.ts';
 import {
@@ -17,7 +17,7 @@ import { Store, type Stored } from '../kube/store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
-import { Inventory, runKey } from './inventory.ts';
+import { Inventory } from './inventory.ts';
 import {
   projectEnergyReport,
   projectForeignPod,

@@ -1,8 +1,7 @@
-import { CONDITION, FINALIZER, type HeldReplica, type ModelServing } from '../api/index.ts';
+import { CONDITION, FINALIZER, type HeldReplica, type ModelServing, runKey } from '../api/index.ts';
 import { decodeAssignment } from '../core/assignment.ts';
 import type { Admit, Nominated, NotAdmitted } from '../core/model.ts';
 import { declaredAccelerators, priorityOf, queueOf, regionOf, SERVINGS, tenantOf } from '../hub/index.ts';
-import { runKey } from '../regions/index.ts';
 import type { Binder, BindResult, Holder } from '../scheduling/index.ts';
 import { findCondition } from '../workloads/conditions.ts';
 import { honouredNow } from '../workloads/honour.ts';

@@ -1,10 +1,10 @@
-import { CONDITION, END_REASON, LABEL, type ModelTraining } from '../api/index.ts';
+import { CONDITION, END_REASON, LABEL, type ModelTraining, runKey } from '../api/index.ts';
 import { energyFactsOf, holdingOf, type Meter } from '../energy/index.ts';
 import { boardsPerNode } from '../hub/index.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound, isRefused, isUnreachable } from '../kube/errors.ts';
 import { JOBS } from '../kube/resource.ts';
-import { type Member, type MemberJob, type MemberPod, runKey } from '../regions/index.ts';
+import type { Member, MemberJob, MemberPod } from '../regions/index.ts';
 import { type ConditionValue, isTrue } from '../workloads/conditions.ts';
 import { dispatchRefused } from '../workloads/honour.ts';
 import { deleteOwned, forceDeleteOnLostNodes, podsLeft } from '../workloads/member-objects.ts';

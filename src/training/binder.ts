@@ -1,8 +1,7 @@
-import { CONDITION, FINALIZER, type ModelTraining } from '../api/index.ts';
+import { CONDITION, FINALIZER, type ModelTraining, runKey } from '../api/index.ts';
 import { decodeAssignment } from '../core/assignment.ts';
 import type { Admit, Nominated, NotAdmitted } from '../core/model.ts';
 import { declaredAccelerators, priorityOf, queueOf, regionOf, TRAININGS, tenantOf } from '../hub/index.ts';
-import { runKey } from '../regions/index.ts';
 import type { Binder, BindResult, Service } from '../scheduling/index.ts';
 import { lastCheckpointMs } from '../workloads/checkpoint.ts';
 import { findCondition, isTrue } from '../workloads/conditions.ts';

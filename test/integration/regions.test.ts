@@ -8,6 +8,7 @@ import {
   type RegionalCluster,
   type RegionalClusterStatus,
   regionalClusterSpec,
+  runKey,
   VERSION,
 } from '../../src/api/index.ts';
 import { KubeClient } from '../../src/kube/client.ts';
@@ -28,7 +29,7 @@ import {
 } from '../../src/kube/resource.ts';
 import { StatusWriter } from '../../src/kube/status-writer.ts';
 import { Store } from '../../src/kube/store.ts';
-import { type KubeconfigSecret, MemberRegistry, regionController, runKey } from '../../src/regions/index.ts';
+import { type KubeconfigSecret, MemberRegistry, regionController } from '../../src/regions/index.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { MemoryLogger } from '../../src/runtime/logger.ts';
 import { noopMetrics } from '../../src/runtime/metrics.ts';
