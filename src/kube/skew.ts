@@ -3,6 +3,8 @@ import type { Clock } from '../runtime/clock.ts';
 /** `Date` has a resolution of a second, so more than one sample a second adds nothing. */
 const SAMPLE_EVERY_MS = 1000;
 const SAMPLES = 9;
+/** What the resolution hides: clocks this close are not told apart, and nothing is gained by shifting times by it. */
+const RESOLUTION_MS = 1000;
 
 /** Estimates how far a server's clock is ahead of ours, from the `Date` headers of its answers. */
 export class SkewEstimate {
@@ -14,11 +16,15 @@ export class SkewEstimate {
     this.#clock = clock;
   }
 
-  /** Server time minus local time in milliseconds, the median of the last samples; undefined before the first. */
+  /**
+   * Server time minus local time in milliseconds, the median of the last samples; 0 where it is less than the
+   * resolution, undefined before the first sample.
+   */
   get skewMs(): number | undefined {
     if (this.#samples.length === 0) return undefined;
     const sorted = [...this.#samples].sort((a, b) => a - b);
-    return sorted[sorted.length >> 1];
+    const median = sorted[sorted.length >> 1] ?? 0;
+    return Math.abs(median) < RESOLUTION_MS ? 0 : median;
   }
 
   /** Notes the header of an answer that came now, to a request sent at `sentAt` (monotonic, ms). */

@@ -29,7 +29,8 @@ export class NodeMeter {
     this.#totals.add(pod === undefined ? NOBODY : refOf(pod), this.#board(0), { joules, gpuSeconds, gapSeconds: 0 }, 1);
   }
 
-  async write(): Promise<void> {
+  /** @param writtenAtMs by the node's clock */
+  async write(writtenAtMs = Date.now()): Promise<void> {
     const totals = this.#totals.entries;
     const gpus = Array.from({ length: BOARDS }, (_, index) => {
       const uuid = this.#board(index);
@@ -39,7 +40,7 @@ export class NodeMeter {
       return { uuid, ...amounts, last: { atMs: 0, watts: null }, shares: [], changes: [] };
     });
     const ledger = { gpus, totals, buckets: { nextSequence: 1, open: [], closed: [] }, holders: [], holdersAtMs: null };
-    await writeEnergyMap(this.#client, { node: this.node, series: this.#series, writtenAtMs: Date.now(), ledger });
+    await writeEnergyMap(this.#client, { node: this.node, series: this.#series, writtenAtMs, ledger });
   }
 
   #board(index: number): string {
