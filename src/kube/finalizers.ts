@@ -28,21 +28,20 @@ export async function addFinalizer<T extends KubeObject>(
 
 /**
  * Adds a finalizer to an object seen in a cache, which may be behind: what the watch brings next decides where the
- * object changed or went meanwhile. @returns false where it changed
+ * object changed or went meanwhile. @returns the object as stored; undefined where it changed or went
  */
-export async function claim(
+export async function claim<T extends KubeObject>(
   client: Pick<KubeClient, 'mergePatch'>,
   resource: Resource,
-  object: KubeObject,
+  object: T,
   finalizer: string,
-): Promise<boolean> {
+): Promise<T | undefined> {
   try {
-    await addFinalizer(client, resource, object, finalizer);
+    return await addFinalizer(client, resource, object, finalizer);
   } catch (error) {
-    if (isConflict(error)) return false;
-    if (!isNotFound(error)) throw error;
+    if (isConflict(error) || isNotFound(error)) return undefined;
+    throw error;
   }
-  return true;
 }
 
 /**

@@ -1,5 +1,15 @@
-import { expect, it } from 'vitest';
-import { apiVersionOf, JOBS, NODES, objectKey, PODS, resourceName, resourcePath, splitKey } from './resource.ts';
+import { describe, expect, it } from 'vitest';
+import {
+  apiVersionOf,
+  isOlderVersion,
+  JOBS,
+  NODES,
+  objectKey,
+  PODS,
+  resourceName,
+  resourcePath,
+  splitKey,
+} from './resource.ts';
 
 it('makes paths of collections, objects and subresources', () => {
   expect(resourcePath(PODS)).toBe('/api/v1/pods');
@@ -17,4 +27,17 @@ it('names resources and objects', () => {
   expect([resourceName(JOBS), resourceName(PODS)]).toEqual(['jobs.batch', 'pods']);
   expect(objectKey({ metadata: { namespace: 'a', name: 'b' } })).toBe('a/b');
   expect([splitKey('a/b'), splitKey('b')]).toEqual([{ namespace: 'a', name: 'b' }, { name: 'b' }]);
+});
+
+describe('isOlderVersion', () => {
+  it.each([
+    ['9', '10', true],
+    ['10', '9', false],
+    ['10', '10', false],
+    ['99999999999999999998', '99999999999999999999', true],
+    ['a', '10', false],
+    ['9', undefined, false],
+  ])('%s than %s: %s', (a, b, older) => {
+    expect(isOlderVersion(a, b)).toBe(older);
+  });
 });

@@ -119,3 +119,14 @@ export const CUSTOM_RESOURCE_DEFINITIONS = builtin(
   'customresourcedefinitions',
   false,
 );
+
+const DECIMAL = /^[1-9]\d*$/;
+
+/**
+ * Whether a resourceVersion is older than another of the same kind of object: they are decimal numbers of any length
+ * (promised by Kubernetes since 1.35, true before). Where one is anything else the answer is no.
+ */
+export function isOlderVersion(a: string | undefined, b: string | undefined): boolean {
+  if (a === undefined || b === undefined || !DECIMAL.test(a) || !DECIMAL.test(b)) return false;
+  return a.length === b.length ? a < b : a.length < b.length;
+}

@@ -61,25 +61,49 @@ describe('StatusWriter', () => {
     const third = writer.write(THINGS, thing('a', '2'), { n: 3 });
     const other = writer.write(THINGS, thing('b', '1'), { n: 1 });
     expect(calls).toHaveLength(2);
-    calls[0]?.resolve({});
-    calls[1]?.resolve({});
+    calls[0]?.resolve(thing('a', '2'));
+    calls[1]?.resolve(thing('b', '2'));
     await settle();
     expect(calls).toHaveLength(3);
     expect(calls[2]?.options.body).toMatchObject({ metadata: { resourceVersion: '2' }, status: { n: 3 } });
-    calls[2]?.resolve({});
+    calls[2]?.resolve(thing('a', '3'));
     expect(await Promise.all([first, second, third, other])).toEqual(['written', 'written', 'written', 'written']);
     expect(metrics.value('aidc_status_writes_total', { resource: 'things.x.dev', outcome: 'superseded' })).toBe(1);
+  });
+
+  it('does not send what was derived from a version that it has just replaced', async () => {
+    const { writer, calls, metrics } = setup();
+    const first = writer.write(THINGS, thing('a', '1'), { n: 1 });
+    const second = writer.write(THINGS, thing('a', '1'), { n: 2 });
+    calls[0]?.resolve(thing('a', '2'));
+    expect(await Promise.all([first, second])).toEqual(['written', 'conflict']);
+    expect(calls).toHaveLength(1);
+    expect(metrics.value('aidc_status_writes_total', { resource: 'things.x.dev', outcome: 'conflict' })).toBe(1);
+  });
+
+  it('sends what waits behind a write that failed or changed nothing', async () => {
+    const { writer, calls } = setup();
+    const first = writer.write(THINGS, thing('a', '1'), { n: 1 });
+    const second = writer.write(THINGS, thing('a', '1'), { n: 2 });
+    calls[0]?.reject(new Error('cut'));
+    await expect(first).rejects.toThrow('cut');
+    await settle();
+    const third = writer.write(THINGS, thing('a', '1'), { n: 3 });
+    calls[1]?.resolve(thing('a', '1'));
+    await settle();
+    calls[2]?.resolve(thing('a', '2'));
+    expect(await Promise.all([second, third])).toEqual(['written', 'written']);
   });
 
   it('bounds the writes in flight', async () => {
     const { writer, calls } = setup(2);
     const all = ['a', 'b', 'c'].map((name) => writer.write(THINGS, thing(name, '1'), { n: 1 }));
     expect(calls).toHaveLength(2);
-    calls[0]?.resolve({});
+    calls[0]?.resolve(thing('a', '2'));
     await settle();
     expect(calls).toHaveLength(3);
-    calls[1]?.resolve({});
-    calls[2]?.resolve({});
+    calls[1]?.resolve(thing('a', '2'));
+    calls[2]?.resolve(thing('a', '2'));
     await Promise.all(all);
   });
 

@@ -99,28 +99,41 @@ export class StatusWriter {
   async #drain(key: string, first: Wanted): Promise<void> {
     const lane: Lane = { next: first };
     this.#lanes.set(key, lane);
+    /** The version that a write of this lane has replaced. */
+    let replaced: string | undefined;
     while (lane.next) {
       if (!this.#slots.tryTake()) await this.#slots.take();
       // Taken only now: a newer one may have come while waiting for the slot.
       const wanted = lane.next;
       lane.next = undefined;
-      await this.#send(wanted);
+      // Derived from what the write before it has just replaced: the server would refuse it.
+      if (replaced !== undefined && wanted.object.metadata.resourceVersion === replaced) {
+        this.#settle(wanted, { outcome: 'conflict' });
+      } else if (await this.#send(wanted)) {
+        replaced = wanted.object.metadata.resourceVersion;
+      }
       this.#slots.release();
     }
     this.#lanes.delete(key);
   }
 
-  /** Never rejects; settles the caller's promise. */
-  async #send(wanted: Wanted): Promise<void> {
-    const name = resourceName(wanted.resource);
+  /** Never rejects; settles the caller's promise. @returns whether the object has another version now */
+  async #send(wanted: Wanted): Promise<boolean> {
     try {
       const result = await this.#patch(wanted);
-      this.#count(name, result.outcome).inc();
-      wanted.settle.resolve(result);
+      this.#settle(wanted, result);
+      const version = result.object?.metadata.resourceVersion;
+      return version !== undefined && version !== wanted.object.metadata.resourceVersion;
     } catch (error) {
-      this.#count(name, 'error').inc();
+      this.#count(resourceName(wanted.resource), 'error').inc();
       wanted.settle.reject(error);
+      return false;
     }
+  }
+
+  #settle(wanted: Wanted, result: StatusWriteResult<KubeObject>): void {
+    this.#count(resourceName(wanted.resource), result.outcome).inc();
+    wanted.settle.resolve(result);
   }
 
   async #patch(wanted: Wanted): Promise<StatusWriteResult<KubeObject>> {

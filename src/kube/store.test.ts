@@ -159,4 +159,19 @@ describe('Store', () => {
     store.remove('ns/a');
     expect(store.applyIfCurrent(thing('a'), newer.metadata.resourceVersion)).toBe(false);
   });
+
+  it('is not set back by what the watch brings late', () => {
+    const store = new Store<Thing>();
+    const versioned = (version: string, uid = 'u'): Thing => ({
+      metadata: { name: 'a', namespace: 'ns', uid, resourceVersion: version },
+    });
+    store.apply(versioned('9'));
+    store.applyIfCurrent(versioned('10'), '9');
+    store.applyIfCurrent(versioned('11'), '10');
+    expect(store.apply(versioned('10'))).toBe(false);
+    expect(store.get('ns/a')?.metadata.resourceVersion).toBe('11');
+    expect(store.apply(versioned('12'))).toBe(true);
+    // Another object of that name, after a hub was restored.
+    expect(store.apply(versioned('5', 'other'))).toBe(true);
+  });
 });

@@ -1,7 +1,7 @@
 import { errorMessage } from '../runtime/errors.ts';
 import { type Logger, noopLogger } from '../runtime/logger.ts';
 import { noopMetrics, type RuntimeMetrics } from '../runtime/metrics.ts';
-import { type ObjectMeta, objectKey } from './resource.ts';
+import { isOlderVersion, type ObjectMeta, objectKey } from './resource.ts';
 import { StoreIndex } from './store-index.ts';
 
 export interface Stored {
@@ -120,11 +120,14 @@ export class Store<T extends Stored> {
     };
   }
 
-  /** Stores an object. False when it is the version that is stored already. */
+  /**
+   * Stores an object. False when that version is stored already, or a newer one: the watch may bring a version after
+   * the answers to two writes that followed it.
+   */
   apply(obj: T): boolean {
     const key = objectKey(obj);
     const old = this.#objects.get(key);
-    if (old && isSameVersion(old, obj)) return false;
+    if (old && (isSameVersion(old, obj) || isOlderState(obj, old))) return false;
     this.#put(key, old, obj);
     this.#flush();
     return true;
@@ -230,3 +233,6 @@ function isSameVersion(a: Stored, b: Stored): boolean {
   const version = a.metadata.resourceVersion;
   return version !== undefined && version === b.metadata.resourceVersion && a.metadata.uid === b.metadata.uid;
 }
+
+const isOlderState = (a: Stored, b: Stored): boolean =>
+  a.metadata.uid === b.metadata.uid && isOlderVersion(a.metadata.resourceVersion, b.metadata.resourceVersion);

@@ -1,4 +1,5 @@
 import type { Admit, Workload } from '../core/model.ts';
+import { isOlderVersion } from '../kube/resource.ts';
 import type { Holder } from './types.ts';
 
 /** A decision that was made and is not yet seen back in the watch. */
@@ -41,7 +42,6 @@ export function assume({ workload, ...admit }: Admit, nowMs: number): Assumed {
   return { holder, workload };
 }
 
-/** Resource versions of one kind are ordered numbers (Kubernetes 1.35 and later say so officially). */
-export function isOlder(seen: string, written: string | undefined): boolean {
-  return written === undefined || BigInt(seen) < BigInt(written);
-}
+/** Whether an object was seen before what was assumed of it was written. */
+export const isOlder = (seen: string, written: string | undefined): boolean =>
+  written === undefined || isOlderVersion(seen, written);

@@ -108,10 +108,12 @@ export class ServingReconciler {
     return this.#again(serving, next, views, acted);
   }
 
-  /** From first sight the object must not go before its member objects are gone. The watch brings the change back. */
+  /** From first sight the object must not go before its member objects are gone. Its change reconciles it again. */
   async #claim(serving: ModelServing): Promise<ReconcileResult> {
     const claimed = await claim(this.#deps.client, SERVINGS, serving, FINALIZER);
-    return claimed ? undefined : { requeueAfterMs: 20 };
+    if (claimed === undefined) return { requeueAfterMs: 20 };
+    this.#deps.hub.servings.applyIfCurrent(claimed, serving.metadata.resourceVersion);
+    return undefined;
   }
 
   /** What differs between regions (node, resource name) cannot make a template invalid: any stands for all. */

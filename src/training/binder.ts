@@ -118,6 +118,7 @@ export class TrainingBinder implements Binder {
     if (training?.metadata.uid !== workload.key || training.status?.admission !== undefined) return false;
     const status = { ...training.status, nomination: nominationStatus(nomination) };
     const { outcome, object } = await this.#deps.status.writeObject(TRAININGS, training, status);
+    if (object !== undefined) this.#deps.hub.trainings.applyIfCurrent(object, training.metadata.resourceVersion);
     return outcome === 'written' && object?.status?.nomination?.until === status.nomination.until;
   }
 
@@ -138,6 +139,7 @@ export class TrainingBinder implements Binder {
     const next = admittedStatus(training, admit, evaluation, epoch, tenant, nowMs);
     const { outcome, object } = await this.#deps.status.writeObject(TRAININGS, training, next);
     if (outcome === 'gone') return { result: 'gone' };
+    if (object !== undefined) this.#deps.hub.trainings.applyIfCurrent(object, training.metadata.resourceVersion);
     // A newer write of the same object may have gone out in this one's place.
     const stored = object?.status;
     if (outcome !== 'written' || stored === undefined || stored.admission?.attempt !== next.attempt)

@@ -72,15 +72,18 @@ export class TrainingReconciler {
     const next = this.#freshAvoid(deriveStatus(training, sight));
     const { outcome, object } = await this.#deps.status.writeObject(TRAININGS, training, next);
     if (outcome === 'conflict') return { requeueAfterMs: 20 };
+    if (object !== undefined) this.#deps.hub.trainings.applyIfCurrent(object, training.metadata.resourceVersion);
     if (outcome === 'written') this.#tell(training, next);
     if (object !== undefined) tellProgress(this.#deps.life, training, object.status ?? {});
     return this.#again(training, next, attempt, nowMs);
   }
 
-  /** From first sight the object must not go before its member objects are gone. The watch brings the change back. */
+  /** From first sight the object must not go before its member objects are gone. Its change reconciles it again. */
   async #claim(training: ModelTraining): Promise<ReconcileResult> {
     const claimed = await claim(this.#deps.client, TRAININGS, training, FINALIZER);
-    return claimed ? undefined : { requeueAfterMs: 20 };
+    if (claimed === undefined) return { requeueAfterMs: 20 };
+    this.#deps.hub.trainings.applyIfCurrent(claimed, training.metadata.resourceVersion);
+    return undefined;
   }
 
   /** Drops nodes from the avoid list that booted anew or whose time is over. */
