@@ -186,7 +186,7 @@ describe('an operator that is killed', () => {
     await hub.delete(TRAININGS, key('kill-recovering'));
     await crash();
     await start();
-    await eventually('gone', async () => (await get('kill-recovering')) === undefined, { timeoutMs: 60_000 });
+    await eventually('gone', async () => (await get('kill-recovering')) === undefined);
     const left = await west.list<Pod>(PODS, { namespace: 'team', labelSelector: 'aidc.dev/workload=kill-recovering' });
     expect(left.items).toEqual([]);
   });
@@ -227,7 +227,7 @@ describe('an operator that is killed', () => {
     );
     expect(again.status?.attempt).toBe(2);
     await hub.delete(TRAININGS, key('kill-suspending'));
-    await eventually('gone', async () => (await get('kill-suspending')) === undefined, { timeoutMs: 60_000 });
+    await eventually('gone', async () => (await get('kill-suspending')) === undefined);
   });
 
   it('while a serving loads, and while it is updated: every replica is made once, and taken up as it is', async () => {
@@ -262,7 +262,7 @@ describe('an operator that is killed', () => {
     await hub.delete(SERVINGS, key('kill-serving'));
     await crash();
     await start();
-    await eventually('gone', async () => (await status()) === undefined, { timeoutMs: 60_000 });
+    await eventually('gone', async () => (await status()) === undefined);
     const left = await west.list<Pod>(PODS, { namespace: 'team', labelSelector: 'aidc.dev/workload=kill-serving' });
     expect(left.items).toEqual([]);
   });

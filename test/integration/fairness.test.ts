@@ -89,7 +89,7 @@ describe('two tenants', () => {
       }
     }
     await applyAll(hub, [training('a1', 'alpha', 2)]);
-    const winner = await until('a1', 'Running', phase('Running'), 60_000);
+    const winner = await until('a1', 'Running', phase('Running'));
     expect(winner.status?.nomination).toBeUndefined();
     const [victim] = winner.status?.placement?.decision?.victims ?? [];
     expect(['team/b1', 'team/b3']).toContain(victim);
@@ -165,7 +165,7 @@ describe('within a queue', () => {
       training('waiting', 'alpha', 1),
       training('hero', 'alpha', 2, { priorityClassName: 'urgent' }),
     ]);
-    const hero = await until('hero', 'Running', phase('Running'), 60_000);
+    const hero = await until('hero', 'Running', phase('Running'));
     expect(hero.status?.placement?.decision?.victims?.toSorted()).toEqual(['team/low-1', 'team/low-2']);
     expect((await now('low-4'))?.phase).toBe('Running');
     expect((await now('low-4'))?.attempt).toBe(1);
@@ -180,7 +180,7 @@ describe('within a queue', () => {
     await eventually('nominated', async () => (await now('boss'))?.nomination !== undefined, { everyMs: 5 });
     await operator.stop();
     operator = await startOperator(centre.environment);
-    await until('boss', 'Running', phase('Running'), 60_000);
+    await until('boss', 'Running', phase('Running'));
     const ended = (await Promise.all(['old-1', 'old-2'].map(now))).map((status) => status?.attempts?.length ?? 0);
     expect(ended.sort()).toEqual([0, 1]);
     await remove('boss', 'old-1', 'old-2');

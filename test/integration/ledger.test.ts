@@ -22,7 +22,7 @@ type Training = ModelTraining & KubeObject;
 type Region = RegionalCluster & KubeObject;
 type Pod = KubeObject & { spec: { nodeName?: string } };
 
-const PATIENCE = 60_000;
+const PATIENCE = 90_000;
 const KEY = { namespace: 'team', name: 'run' };
 
 /** Nothing is metered but what the meters of these nodes write, so that every joule is known. */

@@ -114,7 +114,7 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
     // It needs more than there is, and waits: the series of its queue are there, at 0, before anything is counted.
     await applyAll(hub, [training('unmet', 40)]);
     const first = async (): Promise<boolean> => (await ask('aidc_queue_wait_seconds_count')).length > 0;
-    await eventually('the first samples', first, { timeoutMs: 60_000 });
+    await eventually('the first samples', first);
     // The serving pushes it out.
     await applyAll(hub, [training('run', 2)]);
     await untilObject<Training>(

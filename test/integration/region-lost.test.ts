@@ -96,7 +96,7 @@ describe('a region that does not answer', () => {
     expect((await jobOf('stayer-1'))?.spec.activeDeadlineSeconds).toBeUndefined();
     expect(first?.spec.activeDeadlineSeconds).toBe(LOST_SECONDS);
     const renewed = async () => ((await jobOf('mover-1'))?.spec.activeDeadlineSeconds ?? 0) > LOST_SECONDS;
-    await eventually('the deadline is renewed', renewed, { timeoutMs: 60_000 });
+    await eventually('the deadline is renewed', renewed);
     expect((await jobOf('mover-1'))?.metadata.uid).toBe(first?.metadata.uid);
   });
 
@@ -142,7 +142,7 @@ describe('a region that does not answer', () => {
     await eventually('the old Job is gone', async () => (await jobOf('mover-1')) === undefined, { timeoutMs: 120_000 });
     const left = async () =>
       (await west.list<KubeObject>(DEPLOYMENTS, { namespace: 'team', labelSelector: 'aidc.dev/workload=chat' })).items;
-    await eventually('the old replica is gone', async () => (await left()).length === 0, { timeoutMs: 60_000 });
+    await eventually('the old replica is gone', async () => (await left()).length === 0);
     expect(await jobOf('stayer-1')).toBeDefined();
     await until(
       'stayer',

@@ -328,7 +328,7 @@ describe('a ModelServing on real clusters', () => {
     expect(moved.status?.avoid).toMatchObject([{ cluster: 'east', node: lost, reason: 'NodeLost' }]);
     expect(moved.status?.attempt).toBe(2);
     await kubelet(null);
-    await until('mover', 'the node booted anew', (object) => object.status?.avoid === undefined, 60_000);
+    await until('mover', 'the node booted anew', (object) => object.status?.avoid === undefined);
     await remove('mover');
   });
 

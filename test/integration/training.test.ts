@@ -184,7 +184,7 @@ describe('a ModelTraining on real clusters', () => {
     await applyAll(hub, [
       training('crash', { spec, annotations: { 'sim.aidc.dev/run-for': '1s', 'sim.aidc.dev/exit-code': '3' } }),
     ]);
-    const failed = await until('crash', 'Failed', phase('Failed'), 60_000);
+    const failed = await until('crash', 'Failed', phase('Failed'));
     expect(conditionOf(failed, 'Failed')).toMatchObject({ status: 'True', reason: 'ReachedMaxRestarts' });
     expect(conditionOf(failed, 'Failed')?.message).toContain('code 3');
     expect(failed.status?.attempts?.map((attempt) => attempt.endReason)).toEqual(['AppFailed', 'AppFailed']);
@@ -246,7 +246,7 @@ describe('a ModelTraining on real clusters', () => {
     );
     expect(conditionOf(waiting, 'Admitted')?.message).toMatch(/needs 6 pods? x 8 H100/);
     await west.delete(PODS, { namespace: 'team', name: 'foreign', gracePeriodSeconds: 0 });
-    await until('rival', 'Running when the node is free', phase('Running'), 60_000);
+    await until('rival', 'Running when the node is free', phase('Running'));
     await remove('rival');
     await eventually(
       'rival is gone',
@@ -319,7 +319,7 @@ describe('a region that is deleted', () => {
     expect(waiting.status?.admission).toBeUndefined();
     expect(await region()).toBeDefined();
     await until('guest', 'Succeeded', phase('Succeeded'));
-    await eventually('east is gone', async () => (await region()) === undefined, { timeoutMs: 20_000 });
+    await eventually('east is gone', async () => (await region()) === undefined);
     await again();
     await until('newcomer', 'Succeeded when the region is back', phase('Succeeded'));
   });
@@ -333,7 +333,7 @@ describe('a region that is deleted', () => {
       body: { metadata: { annotations: { 'aidc.dev/abandon': 'true' } } },
     });
     await hub.delete(REGIONAL_CLUSTERS, { name: 'east' });
-    await eventually('east is gone', async () => (await region()) === undefined, { timeoutMs: 20_000 });
+    await eventually('east is gone', async () => (await region()) === undefined);
     const lost = await until('castaway', 'no longer there', (object) => object.status?.admission === undefined);
     expect(lost.status?.attempts?.at(-1)).toMatchObject({ endReason: 'JobLost' });
     expect(await getOrUndefined(east, JOBS, 'team', 'castaway-1')).toBeDefined();

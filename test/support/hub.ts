@@ -104,19 +104,22 @@ export async function applyAll(client: KubeClient, objects: readonly object[]): 
   for (const object of objects as KubeObject[]) await applyObject(client, object);
 }
 
+/** Long enough for a slow machine with other work; only a test that fails waits for it. */
+const PATIENCE_MS = 90_000;
+
 /** Looks again until `check` gives a value (not undefined, not false); fails with what was last seen. */
 export async function eventually<T>(
   what: string,
   check: () => Promise<T | undefined | false>,
   options: { timeoutMs?: number; everyMs?: number; seen?: () => unknown } = {},
 ): Promise<T> {
-  const deadline = Date.now() + (options.timeoutMs ?? 30_000);
+  const deadline = Date.now() + (options.timeoutMs ?? PATIENCE_MS);
   for (;;) {
     const value = await check();
     if (value !== undefined && value !== false) return value;
     if (Date.now() > deadline) {
       throw new Error(
-        `${what} did not come true within ${options.timeoutMs ?? 30_000} ms${options.seen === undefined ? '' : `: ${JSON.stringify(options.seen())}`}`,
+        `${what} did not come true within ${options.timeoutMs ?? PATIENCE_MS} ms${options.seen === undefined ? '' : `: ${JSON.stringify(options.seen())}`}`,
       );
     }
     await new Promise((resolve) => setTimeout(resolve, options.everyMs ?? 100));
@@ -145,7 +148,7 @@ export async function untilObject<T extends KubeObject & { status?: unknown }>(
   key: { namespace: string; name: string },
   what: string,
   check: (object: T) => boolean,
-  timeoutMs = 30_000,
+  timeoutMs = PATIENCE_MS,
 ): Promise<T> {
   let last: T | undefined;
   return eventually(
