@@ -41,7 +41,7 @@ async function start(): Promise<void> {
       AIDC_NODE_LOST_SECONDS: '2',
     },
   });
-  await untilReady(operator, 30_000);
+  await untilReady(operator, 90_000);
 }
 
 async function crash(): Promise<void> {

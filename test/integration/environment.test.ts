@@ -262,12 +262,12 @@ describe('an environment whose owner was killed', () => {
 
     child.kill('SIGKILL');
     await eventually(async () => !existsSync(dir) && pids.every((pid) => startTimeOf(pid) !== startTimes.get(pid)), {
-      within: 20_000,
+      within: 90_000,
       what: 'nothing left of the killed run',
     });
     // Also not under another name, and not only out of sight of our own list.
     await eventually(async () => !(await run('ps', ['-eo', 'args'])).stdout.includes(dir), {
-      within: 20_000,
+      within: 90_000,
       what: 'no process that names the folder',
     });
   });

@@ -143,7 +143,7 @@ async function until(
   name: string,
   what: string,
   wanted: (status: RegionalClusterStatus) => boolean,
-  timeoutMs = 20_000,
+  timeoutMs = 90_000,
 ): Promise<RegionalClusterStatus> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

@@ -81,7 +81,7 @@ export function handleOf(current: () => LocalEnvironment): EnvironmentHandle {
 /** Repeats a check until it returns something else than undefined or false. */
 export async function eventually<T>(
   check: () => Promise<T | undefined | false>,
-  { within = 30_000, every = 100, what = 'the expected state' } = {},
+  { within = 90_000, every = 100, what = 'the expected state' } = {},
 ): Promise<T> {
   const deadline = Date.now() + within;
   for (;;) {
