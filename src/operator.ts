@@ -147,7 +147,7 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     energy: ledger,
     life,
     tombstones,
-    honour: new HonourCheck(members, namespaces),
+    honour: new HonourCheck(members, namespaces, () => clock.now()),
     settings: {
       bindTimeoutMs: config.bindTimeoutSeconds * 1000,
       nodeLostMs: config.nodeLostSeconds * 1000,

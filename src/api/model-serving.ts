@@ -20,7 +20,7 @@ import { immutable, mutableWhileSuspended, workloadNameRule } from './kind.ts';
 import { servingPlacement, wholeSlices } from './placement.ts';
 
 const podTemplateNote =
-  'The container named main serves the model; accelerators are injected into it, and its ports (8000 where it declares none) are those of the Service. nodeName, nodeAffinity, schedulingGates, schedulerName, priorityClassName, serviceAccountName, host namespaces, hostPath, privileged, pod affinity and topologySpreadConstraints are refused in condition SpecHonoured.';
+  'The container named main serves the model; accelerators are injected into it, and its ports (8000 where it declares none) are those of the Service. nodeName, nodeAffinity, schedulingGates, schedulerName, priorityClassName, priority, serviceAccountName, automountServiceAccountToken, hostname, subdomain, resourceClaims, host namespaces, hostPath, privileged, pod affinity, topologySpreadConstraints and, of main, reserved env are refused in condition SpecHonoured.';
 
 export const modelServingSpec = z
   .object({

@@ -124,7 +124,7 @@ export const modelTrainingSpec = z
         ).optional(),
         resourcesPerNode: resources,
         podTemplate: opaqueObject(
-          'Partial PodTemplateSpec merged under the generated pod; the container named trainer is ours. nodeName, nodeAffinity, schedulingGates, schedulerName, priorityClassName, serviceAccountName, host namespaces, hostPath, privileged, pod affinity and topologySpreadConstraints are refused in condition SpecHonoured. Default: none.',
+          'Partial PodTemplateSpec merged under the generated pod; the container named trainer is ours. nodeName, nodeAffinity, schedulingGates, schedulerName, priorityClassName, priority, serviceAccountName, automountServiceAccountToken, restartPolicy, hostname, subdomain, resourceClaims, host namespaces, hostPath, privileged, pod affinity, topologySpreadConstraints and, of trainer, image and reserved env are refused in condition SpecHonoured. Default: none.',
         ).optional(),
       })
       .meta({
@@ -151,7 +151,7 @@ export const modelTrainingSpec = z
       .object({
         uri: z.string().min(1).max(1024).meta({
           description:
-            'Where checkpoints go; {region} stands for the region. Injected as AIDC_CHECKPOINT_DIR with /attempt-<n> added, and as AIDC_RESUME_FROM with the attempt before. Immutable.',
+            'Where checkpoints go; {region} stands for the region. Injected as AIDC_CHECKPOINT_DIR with /attempt-<n> added, and as AIDC_RESUME_FROM with the newest attempt before it that told of a checkpoint (aidc.dev/last-checkpoint-time), else that ran. Immutable.',
         }),
         graceSeconds: int('Time after SIGTERM to write a last checkpoint, in seconds. Default 120.', 0, 3600).default(
           120,
@@ -254,6 +254,7 @@ const attemptRecord = z.object({
   region: z.string().max(63).meta({ description: 'Region it ran in.' }),
   cluster: z.string().max(63).meta({ description: 'RegionalCluster it ran in.' }),
   startTime: time('When all its pods were first ready.').optional(),
+  checkpointTime: time('When its last checkpoint was complete, as its pods said. Absent: they did not.').optional(),
   endTime: time('When it ended.'),
   endReason: z.string().max(64).meta({ description: 'Why it ended, one word.' }),
   message: z.string().max(512).optional().meta({ description: 'Why it ended, with names and numbers.' }),
@@ -314,6 +315,7 @@ export const modelTrainingStatus = z
         message: z.string().max(512).meta({ description: 'Why the attempt ends, with names and numbers.' }),
         time: time('When the end was decided.'),
         startTime: time('Since when all its pods were ready, then. Absent: they were not.').optional(),
+        checkpointTime: time('When its last checkpoint was complete, as its pods said.').optional(),
       })
       .optional()
       .meta({ description: 'The present attempt has ended for this reason; its pods are being removed.' }),

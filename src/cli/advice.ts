@@ -58,7 +58,8 @@ export const END_ADVICE: Readonly<Record<EndReason, string>> = {
   PreRunningDeadlineExceeded: 'Make a new one with a longer spec.preRunningDeadlineSeconds, or a smaller demand.',
   SpecChanged: 'Nothing: it is queued again with the new spec.',
   QueueHeld: 'Wait until the stopPolicy of its queue is None again.',
-  DispatchRefused: "Correct what the region's API server refused, as the message says, and apply it again.",
+  DispatchRefused:
+    'Correct what the message names: the object, or a quota, right or policy of that region; it is tried again by itself.',
   ScaledDown: 'Nothing: the replica is no longer wanted.',
   RolledOut: 'Nothing: the replica gives its place to one of the present template.',
 };
@@ -70,6 +71,8 @@ const OTHER_ADVICE: Readonly<Record<string, string>> = {
   Deleting: 'Wait until the region confirms that its pods are gone; events say if the region does not answer.',
   Dispatching: 'Wait some seconds: the objects are being created in the region.',
   ClusterUnreachable: 'See why the region does not answer (kubectl aidc regions); what runs there goes on meanwhile.',
+  PodsWaiting:
+    'Give the pods what the message names: an image that can be pulled, a Secret, ConfigMap or volume of that namespace.',
   Starting: 'Wait: images are pulled and programs start; if it takes long, look at its pods in the region.',
   NotAllReady: 'Wait while the model loads; if it takes long, look at the pods of that replica in the region.',
   Updating: 'Wait: replicas are replaced one by one, each when the one before is ready.',

@@ -82,10 +82,11 @@ function latencyOf(policy: RegionPolicy, cluster: ClusterView): Latency {
 }
 
 function tooFar(policy: RegionPolicy, { ms, unknown }: Latency): Out {
+  if (policy.maxLatencyMs === undefined) return undefined;
   if (unknown !== undefined) {
     return ['LatencyUnknown', `its spec.userLatency does not list the users' region ${unknown}`];
   }
-  if (policy.maxLatencyMs === undefined || ms === undefined || ms <= policy.maxLatencyMs) return undefined;
+  if (ms === undefined || ms <= policy.maxLatencyMs) return undefined;
   return [
     'LatencyTooHigh',
     `mean latency from the users is ${ms} ms; placement.maxLatencyMs is ${policy.maxLatencyMs} ms`,

@@ -55,9 +55,11 @@ describe('the filter', () => {
     expect(out({ clientRegions, maxLatencyMs: 22 }, { userLatency: { shanghai: 30 } })).toBe(
       'LatencyTooHigh: mean latency from the users is 23 ms; placement.maxLatencyMs is 22 ms',
     );
-    expect(out({ clientRegions })).toBe(
+    expect(out({ clientRegions, maxLatencyMs: 22 })).toBe(
       "LatencyUnknown: its spec.userLatency does not list the users' region shanghai",
     );
+    // Without a bound it is only the score that asks.
+    expect(out({ clientRegions })).toBe('allowed');
   });
 });
 

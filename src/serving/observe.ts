@@ -1,6 +1,13 @@
 import { END_REASON, type HeldReplica, LABEL } from '../api/index.ts';
 import type { MemberPod, MemberReplica } from '../regions/index.ts';
-import { notScheduled, onLostNode, type RunEnd, type RunSight, refusedByKubelet } from '../workloads/run-end.ts';
+import {
+  notScheduled,
+  onLostNode,
+  type RunEnd,
+  type RunSight,
+  refusedByKubelet,
+  whatPodsWaitFor,
+} from '../workloads/run-end.ts';
 
 /** What is seen of one replica, and what follows from it. */
 export interface ReplicaView {
@@ -33,7 +40,7 @@ export function viewReplica(sight: ReplicaSight): ReplicaView {
   const end =
     onLostNode(sight, active) ?? (ready ? undefined : (refused(sight, active) ?? notScheduled(sight, active)));
   const revision = objects[0]?.metadata.labels[LABEL.revision];
-  const message = ready ? undefined : (whyNotReady(active) ?? `${up} of ${pods} pods ready`);
+  const message = ready ? undefined : (whatPodsWaitFor(active)?.message ?? `${up} of ${pods} pods ready`);
   return {
     placed,
     ready,
@@ -46,20 +53,6 @@ export function viewReplica(sight: ReplicaSight): ReplicaView {
 /** A refused pod stays as Failed beside the one that took its place: only while nothing runs is it news. */
 const refused = (sight: ReplicaSight, active: readonly MemberPod[]): RunEnd | undefined =>
   active.some((pod) => pod.phase === 'Running') ? undefined : refusedByKubelet(sight);
-
-function whyNotReady(active: readonly MemberPod[]): string | undefined {
-  for (const pod of active) {
-    const { name } = pod.metadata;
-    if (pod.waitingReason !== undefined) {
-      const more = pod.waitingMessage === undefined ? '' : `: ${pod.waitingMessage}`;
-      return `pod ${name} waits, ${pod.waitingReason}${more}`;
-    }
-    if (pod.nodeName === undefined && pod.unschedulableMessage !== undefined) {
-      return `pod ${name} is not scheduled: ${pod.unschedulableMessage}`;
-    }
-  }
-  return undefined;
-}
 
 export interface RolloutInput {
   readonly replicas: number;

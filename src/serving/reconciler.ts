@@ -14,7 +14,7 @@ import type { MemberPod } from '../regions/index.ts';
 import type { ReconcileResult } from '../runtime/controller.ts';
 import { stillAvoided } from '../workloads/avoid.ts';
 import { findCondition } from '../workloads/conditions.ts';
-import { dispatchRefused } from '../workloads/honour.ts';
+import { dispatchRefused, HONOUR_RECHECK_MS } from '../workloads/honour.ts';
 import { REMOVAL_RETRY_MS, UNREACHABLE_RETRY_MS } from '../workloads/settings.ts';
 import type { ServingBinder } from './binder.ts';
 import { checkedReplica } from './check.ts';
@@ -169,6 +169,7 @@ export class ServingReconciler {
     const held = next.admissions ?? [];
     if (held.length > 0) waits.push(HELD_LOOK_MS);
     if (acted.unreachable.size > 0) waits.push(UNREACHABLE_RETRY_MS);
+    if (findCondition(next.conditions, CONDITION.SpecHonoured)?.status === 'False') waits.push(HONOUR_RECHECK_MS);
     if (held.some(({ ending }) => ending !== undefined)) waits.push(REMOVAL_RETRY_MS);
     for (const view of views.values()) {
       if (view?.ready === false) waits.push(Math.max(500, settings.bindTimeoutMs / 10));

@@ -1,10 +1,12 @@
-import { CONDITION, END_REASON, LABEL, type ModelTraining, runKey } from '../api/index.ts';
+import { type Admission, CONDITION, END_REASON, LABEL, type ModelTraining, runKey } from '../api/index.ts';
+import { decodeAssignment } from '../core/assignment.ts';
 import { energyFactsOf, holdingOf, type Meter } from '../energy/index.ts';
 import { boardsPerNode } from '../hub/index.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound, isRefused, isUnreachable } from '../kube/errors.ts';
 import { JOBS } from '../kube/resource.ts';
 import type { Member, MemberJob, MemberPod } from '../regions/index.ts';
+import { lastCheckpointMs } from '../workloads/checkpoint.ts';
 import { type ConditionValue, isTrue } from '../workloads/conditions.ts';
 import { dispatchRefused } from '../workloads/honour.ts';
 import { deleteOwned, forceDeleteOnLostNodes, podsLeft } from '../workloads/member-objects.ts';
@@ -26,6 +28,7 @@ export interface AttemptResult {
   readonly placed: boolean;
   readonly gone: boolean;
   readonly view?: AttemptView | undefined;
+  readonly checkpointMs?: number | undefined;
   readonly end?: RunEnd | undefined;
   readonly job?: Sight['job'];
   readonly meter?: Sight['meter'];
@@ -147,11 +150,13 @@ export class Attempts {
       .filter((pod) => pod.metadata.labels[LABEL.attempt] === String(admission.attempt));
     const view = this.#view(training, member, job, pods);
     if (view.bind.length > 0) await bindPods(member.client, view.bind);
+    const checkpointMs = lastCheckpointMs(pods, admission.attempt);
     const renewMs = view.end === undefined ? await this.#renew(training, member, job) : undefined;
     return {
       placed: true,
       gone: false,
       view,
+      checkpointMs,
       end: view.end,
       job: { name, ready: job.ready, succeeded: job.succeeded, failed: job.failed, active: job.active },
       requeueAfterMs: sooner(this.#nextLook(member, pods, spec.trainer.numNodes, view), renewMs),
@@ -165,7 +170,10 @@ export class Attempts {
     if (spec.suspend) return end(END_REASON.Suspended, 'spec.suspend is true');
     const deadline = passedDeadline(training, iso(this.#deps.clock.now()));
     if (deadline !== undefined) return end(deadline.reason, deadline.message);
-    if (!placed && evaluation.shapeHash !== status?.admission?.shapeHash) {
+    const { admission } = status ?? {};
+    const isOther = admission !== undefined && evaluation.shapeHash !== admission.shapeHash;
+    // What runs is looked at by its numbers: another release may reckon another hash of the same spec.
+    if (isOther && !(placed && isWhatRuns(spec, admission))) {
       return end(END_REASON.SpecChanged, 'the spec asks for something else than what was admitted');
     }
     const preempted = this.#deps.scheduler.preemptedBy(training.metadata.uid ?? '');
@@ -244,6 +252,7 @@ export class Attempts {
           `${prefix}/pod/${pod.metadata.uid}`,
           pod.gates.length === 0 && pod.nodeName === undefined && pod.phase === 'Pending',
         ),
+      missingMs: this.#watches.unchanged(`${prefix}/pods`, `${admission.attempt}: ${pods.length}`),
       nodeLostMs: settings.nodeLostMs,
       bindTimeoutMs: settings.bindTimeoutMs,
     });
@@ -265,10 +274,12 @@ export class Attempts {
   async #remove({ metadata, status }: ModelTraining, member: Member): Promise<AttemptResult> {
     const { uid = '', namespace = '', name } = metadata;
     const attempt = status?.admission?.attempt ?? 0;
+    // While its pods end they may write a last one.
+    const checkpointMs = lastCheckpointMs(member.pods.byIndex('workload', uid), attempt);
     const jobGone = await deleteOwned(member.client, JOBS, namespace, jobName(name, attempt), uid);
     await forceDeleteOnLostNodes(member, uid, attempt);
     const gone = jobGone && (await podsLeft(member.client, namespace, uid, attempt)) === 0;
-    return gone ? { placed: true, gone } : { placed: true, gone, requeueAfterMs: REMOVAL_RETRY_MS };
+    return { placed: true, gone, checkpointMs, ...(gone ? {} : { requeueAfterMs: REMOVAL_RETRY_MS }) };
   }
 
   /** Removes the Jobs of all attempts. @returns true when the server confirms that nothing of the training is left */
@@ -281,6 +292,16 @@ export class Attempts {
     await forceDeleteOnLostNodes(member, uid);
     return gone.every((well) => well) && (await podsLeft(member.client, namespace, uid)) === 0;
   }
+}
+
+/** Whether the pods that were admitted are those that the spec asks for; it can change while nobody watches. */
+function isWhatRuns({ trainer, accelerators }: ModelTraining['spec'], admission: Admission): boolean {
+  if (decodeAssignment(admission.assignment).length !== trainer.numNodes) return false;
+  const { accelerator, gpusPerNode } = admission;
+  return (
+    accelerators.length === 0 ||
+    accelerators.some(({ type, countPerNode }) => type === accelerator && countPerNode === gpusPerNode)
+  );
 }
 
 const sooner = (a: number | undefined, b: number | undefined): number | undefined =>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { anAdmission, aTraining } from '../../test/support/builders.ts';
+import type { AttemptRecord } from '../api/model-training.ts';
 import { graceSeconds, memberJob } from './desired.ts';
 
 interface Job {
@@ -54,7 +55,15 @@ describe('the Job of an attempt', () => {
     expect(graceSeconds(aTraining({ spec: { trainer } }))).toBe(5);
     const checkpoint = { uri: 's3://ckpt', graceSeconds: 120 };
     expect(graceSeconds(aTraining({ spec: { trainer, checkpoint } }))).toBe(120);
+    const longer = { ...trainer, podTemplate: { spec: { terminationGracePeriodSeconds: 600 } } };
+    expect(graceSeconds(aTraining({ spec: { trainer: longer, checkpoint } }))).toBe(600);
   });
+});
+
+const TIME = '2026-01-01T00:00:00Z';
+const record = (attempt: number, over: Partial<AttemptRecord> = {}): AttemptRecord => ({
+  ...{ attempt, region: 'guian', cluster: 'guian', endTime: TIME, endReason: 'NodeLost' },
+  ...{ runningSeconds: 0, gpuSeconds: 0, ...over },
 });
 
 describe('what a run is told', () => {
@@ -67,15 +76,24 @@ describe('what a run is told', () => {
     expect(env(aTraining({ spec: { checkpoint } }))).toMatchObject({
       AIDC_CHECKPOINT_DIR: 's3://ckpt-zhongwei/chat/attempt-1',
     });
-    const record = {
-      ...{ attempt: 1, region: 'guian', cluster: 'guian', endTime: '2026-01-01T00:00:00Z', endReason: 'NodeLost' },
-      ...{ runningSeconds: 0, gpuSeconds: 0 },
-    };
-    const second = env(aTraining({ spec: { checkpoint }, status: { attempts: [record] } }), 2);
+    const second = env(aTraining({ spec: { checkpoint }, status: { attempts: [record(1, { startTime: TIME })] } }), 2);
     expect(second).toMatchObject({
       AIDC_CHECKPOINT_DIR: 's3://ckpt-zhongwei/chat/attempt-2',
       AIDC_RESUME_FROM: 's3://ckpt-guian/chat/attempt-1',
     });
     expect(env(aTraining({ spec: { checkpoint } }))).not.toHaveProperty('AIDC_RESUME_FROM');
+  });
+
+  it('where to go on: not from attempts that never ran, nor from ones without a checkpoint where others have some', () => {
+    const resumes = (...attempts: AttemptRecord[]): string | undefined => {
+      const training = aTraining({ spec: { checkpoint: { uri: 's3://ckpt' } }, status: { attempts } });
+      return env(training, attempts.length + 1).AIDC_RESUME_FROM;
+    };
+    const [ran, said] = [{ startTime: TIME }, { startTime: TIME, checkpointTime: TIME }];
+    expect(resumes(record(1))).toBeUndefined();
+    expect(resumes(record(1, ran), record(2))).toBe('s3://ckpt/attempt-1');
+    expect(resumes(record(1, ran), record(2, ran), record(3))).toBe('s3://ckpt/attempt-2');
+    expect(resumes(record(1, said), record(2, ran))).toBe('s3://ckpt/attempt-1');
+    expect(resumes(record(1, said), record(2, said), record(3, ran))).toBe('s3://ckpt/attempt-2');
   });
 });

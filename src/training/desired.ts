@@ -2,6 +2,7 @@ import { type Admission, ANNOTATION, LABEL, type ModelTraining } from '../api/in
 import { decodeAssignment } from '../core/assignment.ts';
 import { mainResources, mergeEnv, type RunIdentity, renderPod, runAnnotations, runLabels } from '../workloads/pod.ts';
 import type { Container, PodTemplate } from '../workloads/pod-template.ts';
+import { resumeSource } from './lifecycle.ts';
 
 /** Name of the container that is ours to fill. */
 export const TRAINER = 'trainer';
@@ -51,7 +52,7 @@ export function memberJob(training: ModelTraining, admission: Admission, place: 
     spec: {
       restartPolicy: 'Never',
       subdomain: name,
-      ...(checkpoint === undefined ? {} : { terminationGracePeriodSeconds: checkpoint.graceSeconds }),
+      ...(checkpoint === undefined ? {} : { terminationGracePeriodSeconds: graceSeconds(training) }),
     },
   });
   return {
@@ -84,7 +85,9 @@ const KUBERNETES_GRACE_SECONDS = 30;
 export function graceSeconds({ spec }: ModelTraining): number {
   const template = spec.trainer.podTemplate as PodTemplate | undefined;
   const own = template?.spec?.terminationGracePeriodSeconds;
-  return spec.checkpoint?.graceSeconds ?? (typeof own === 'number' ? own : KUBERNETES_GRACE_SECONDS);
+  const wanted = typeof own === 'number' ? own : undefined;
+  if (spec.checkpoint === undefined) return wanted ?? KUBERNETES_GRACE_SECONDS;
+  return Math.max(spec.checkpoint.graceSeconds, wanted ?? 0);
 }
 
 /** Headless Service that gives the gang's pods their names; it goes when its Job goes. */
@@ -151,18 +154,18 @@ export const datasetEnvName = (dataset: string): string =>
   `AIDC_DATASET_${dataset.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`;
 
 /**
- * Each attempt writes below a path of its own, so that a late writer of an older attempt spoils nothing. The one before
- * may have run, and written, in another region.
+ * Each attempt writes below a path of its own, so that a late writer of an older attempt spoils nothing. An earlier one
+ * may have run, and written, in another region; one that never ran wrote nothing.
  */
 function checkpointEnv({ spec, status }: ModelTraining, region: string, attempt: number): Env {
   const { uri } = spec.checkpoint ?? {};
   if (uri === undefined) return [];
   const folder = (where: string, number: number): string =>
     `${uri.replaceAll('{region}', where).replace(/\/+$/, '')}/attempt-${number}`;
-  const before = status?.attempts?.find((record) => record.attempt === attempt - 1)?.region;
+  const from = resumeSource(status?.attempts?.filter((record) => record.attempt < attempt) ?? []);
   return [
     { name: 'AIDC_CHECKPOINT_DIR', value: folder(region, attempt) },
-    ...(attempt > 1 ? [{ name: 'AIDC_RESUME_FROM', value: folder(before || region, attempt - 1) }] : []),
+    ...(from === undefined ? [] : [{ name: 'AIDC_RESUME_FROM', value: folder(from.region || region, from.attempt) }]),
   ];
 }
 

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { anAdmission, aTraining } from '../../test/support/builders.ts';
-import { nextDeadlineMs } from './lifecycle.ts';
+import type { AttemptRecord } from '../api/model-training.ts';
+import { afterEnd, appendAttempt, nextDeadlineMs } from './lifecycle.ts';
+
+const record = (attempt: number, endReason: string, over: Partial<AttemptRecord> = {}): AttemptRecord => ({
+  ...{ attempt, region: 'r', cluster: 'r', endTime: '2026-01-01T00:00:00Z', endReason, runningSeconds: 0 },
+  ...{ gpuSeconds: 0, ...over },
+});
 
 const CREATED = Date.parse('2026-01-01T00:00:00Z');
 
@@ -25,5 +31,41 @@ describe('nextDeadlineMs', () => {
       },
     });
     expect(nextDeadlineMs(silent, CREATED + 20_000)).toBeUndefined();
+  });
+});
+
+describe('the wait before the next attempt', () => {
+  const waits = (reason: 'BindConflict' | 'DispatchRefused', before: readonly string[]): number => {
+    const attempts = before.map((end, index) => record(index + 1, end));
+    const { spec } = aTraining({ spec: { failurePolicy: { backoff: { initialSeconds: 10, maxSeconds: 60 } } } });
+    const after = afterEnd(spec, { attempts }, reason);
+    expect(after.outcome).toBe('retry');
+    return after.waitSeconds;
+  };
+
+  it('grows while a region refuses', () => {
+    expect(waits('DispatchRefused', [])).toBe(10);
+    expect(waits('DispatchRefused', ['DispatchRefused', 'DispatchRefused'])).toBe(40);
+    expect(waits('DispatchRefused', Array(9).fill('DispatchRefused'))).toBe(60);
+    expect(waits('DispatchRefused', ['DispatchRefused', 'NodeLost'])).toBe(10);
+  });
+
+  it('is none for conflicts, but for many in a row', () => {
+    expect(waits('BindConflict', [])).toBe(0);
+    expect(waits('BindConflict', ['BindConflict', 'BindConflict'])).toBe(0);
+    expect(waits('BindConflict', ['BindConflict', 'BindConflict', 'BindConflict'])).toBe(10);
+    expect(waits('BindConflict', ['BindConflict', 'BindConflict', 'BindConflict', 'NodeLost'])).toBe(0);
+  });
+});
+
+describe('the records of attempts', () => {
+  it('are the newest, and the one that the next attempt resumes from', () => {
+    const ran = record(1, 'NodeLost', { startTime: '2026-01-01T00:00:00Z' });
+    let attempts = [ran];
+    for (let attempt = 2; attempt <= 14; attempt += 1) {
+      attempts = appendAttempt({ attempts }, record(attempt, 'BindConflict'));
+    }
+    expect(attempts).toHaveLength(10);
+    expect(attempts.map(({ attempt }) => attempt)).toEqual([1, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
   });
 });

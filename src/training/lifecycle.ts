@@ -53,11 +53,27 @@ export function afterEnd(spec: ModelTrainingSpec, status: ModelTrainingStatus, r
     (budget === 'infra' && restarts.infra > failurePolicy.maxRestarts) ||
     (budget === 'application' && restarts.application > failurePolicy.maxErrorRestarts);
   if (over) return { outcome: 'failed' as const, restarts: status.restarts ?? NO_RESTARTS, waitSeconds: 0 };
-  const tries = restarts.infra + restarts.application;
   const { initialSeconds, maxSeconds } = failurePolicy.backoff;
-  const atOnce = budget === 'free' || budget === 'preemption';
-  const waitSeconds = atOnce ? 0 : Math.min(maxSeconds, initialSeconds * 2 ** Math.max(0, tries - 1));
+  const tries = triesOf(reason, status, restarts);
+  const waitSeconds = tries <= 0 ? 0 : Math.min(maxSeconds, initialSeconds * 2 ** (tries - 1));
   return { outcome: 'retry' as const, restarts, waitSeconds };
+}
+
+/** Other nodes are tried at once after so many conflicts in a row; then something else must be wrong. */
+const CONFLICTS_AT_ONCE = 3;
+
+/** How often it was tried in vain, for the wait before the next time; 0: at once. */
+function triesOf(reason: EndReason, status: ModelTrainingStatus, restarts: typeof NO_RESTARTS): number {
+  if (reason === END_REASON.DispatchRefused) return inARow(status, reason);
+  if (reason === END_REASON.BindConflict) return inARow(status, reason) - CONFLICTS_AT_ONCE;
+  const budget = budgetOf(reason);
+  return budget === 'free' || budget === 'preemption' ? 0 : Math.max(1, restarts.infra + restarts.application);
+}
+
+/** Attempts that ended so one after the other, with the one that ends now. */
+function inARow({ attempts = [] }: ModelTrainingStatus, reason: EndReason): number {
+  const other = attempts.findLastIndex((record) => record.endReason !== reason);
+  return attempts.length - other;
 }
 
 /** Ends that leave a Job whose pods end by themselves: the last one is kept for its logs until the TTL. */
@@ -68,7 +84,7 @@ const MAX_ATTEMPT_RECORDS = 10;
 
 export function attemptRecord(
   training: ModelTraining,
-  end: Pick<RunEnd, 'reason' | 'message'>,
+  end: Pick<RunEnd, 'reason' | 'message'> & { readonly checkpointTime?: string | undefined },
   now: string,
 ): AttemptRecord {
   const status = training.status ?? {};
@@ -82,6 +98,7 @@ export function attemptRecord(
     region: status.placement?.region ?? '',
     cluster: admission?.cluster ?? '',
     ...(ran === undefined ? {} : { startTime: ran }),
+    ...(end.checkpointTime === undefined ? {} : { checkpointTime: end.checkpointTime }),
     endTime,
     endReason: end.reason,
     message: end.message.slice(0, 512),
@@ -94,8 +111,18 @@ export function attemptRecord(
 export const runningSince = (status: ModelTrainingStatus): string | undefined =>
   status.phase === 'Running' ? status.stateSince : undefined;
 
-export const appendAttempt = (status: ModelTrainingStatus, record: AttemptRecord): AttemptRecord[] =>
-  [...(status.attempts ?? []), record].slice(-MAX_ATTEMPT_RECORDS);
+/** The newest records; of those that must go, what the next attempt resumes from goes last. */
+export function appendAttempt(status: ModelTrainingStatus, record: AttemptRecord): AttemptRecord[] {
+  const all = [...(status.attempts ?? []), record];
+  const source = resumeSource(all);
+  while (all.length > MAX_ATTEMPT_RECORDS) all.splice(all[0] === source ? 1 : 0, 1);
+  return all;
+}
+
+/** Of earlier attempts the newest of which a checkpoint is known; where none is, the newest that ran. */
+export const resumeSource = (earlier: readonly AttemptRecord[]): AttemptRecord | undefined =>
+  earlier.findLast((record) => record.checkpointTime !== undefined) ??
+  earlier.findLast((record) => record.startTime !== undefined);
 
 /** The one word for people; a pure function of what was asked and what is so. */
 export function phaseOf(

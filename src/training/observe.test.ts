@@ -40,6 +40,7 @@ const sight = (over: Partial<AttemptSight>): AttemptSight => ({
   nodeUnwellMs: () => 0,
   unscheduledMs: () => 0,
   nodeLostMs: 300_000,
+  missingMs: 0,
   bindTimeoutMs: 60_000,
   ...over,
 });
@@ -85,6 +86,23 @@ describe('viewAttempt', () => {
       message: 'the hub did not reach the region for 900 s, so the attempt ended itself there',
     });
     expect(viewAttempt(sight({ job: over, members: [] })).end?.reason).toBe('PodLost');
+  });
+
+  it('gives up where the region makes no more pods, and says where to look', () => {
+    expect(viewAttempt(sight({ members: [pod(0)], missingMs: 59_999 })).end).toBeUndefined();
+    expect(viewAttempt(sight({ missingMs: 1e9 })).end).toBeUndefined();
+    expect(viewAttempt(sight({ members: [pod(0)], missingMs: 60_000 })).end).toMatchObject({
+      reason: 'DispatchRefused',
+      message: expect.stringMatching(/^only 1 of 2 pods of Job .* were created, and no other for 60 s; the events/),
+    });
+  });
+
+  it('says what its pods wait for', () => {
+    const waits = pod(1, { ready: false, waitingReason: 'ImagePullBackOff', waitingMessage: 'no such image' });
+    expect(viewAttempt(sight({ members: [pod(0), waits] })).waiting).toBe(
+      'pod run-1-1 waits, ImagePullBackOff: no such image',
+    );
+    expect(viewAttempt(sight({})).waiting).toBeUndefined();
   });
 
   it('blames the program for its exit code, not the peers that were killed because of it', () => {

@@ -1,7 +1,14 @@
 import { type Admission, END_REASON } from '../api/index.ts';
 import { decodeAssignment } from '../core/assignment.ts';
 import type { MemberJob, MemberPod } from '../regions/index.ts';
-import { notScheduled, onLostNode, type RunEnd, type RunSight, refusedByKubelet } from '../workloads/run-end.ts';
+import {
+  notScheduled,
+  onLostNode,
+  type RunEnd,
+  type RunSight,
+  refusedByKubelet,
+  whatPodsWaitFor,
+} from '../workloads/run-end.ts';
 
 /** What is seen of an attempt, and what follows from it. */
 export interface AttemptView {
@@ -11,12 +18,16 @@ export interface AttemptView {
   readonly allReady: boolean;
   /** Pods that are neither finished nor gone. */
   readonly active: number;
+  /** What the pods that are not ready wait for, where it is known. */
+  readonly waiting?: string;
   readonly end?: RunEnd;
 }
 
 export interface AttemptSight extends RunSight {
   readonly admission: Pick<Admission, 'assignment' | 'relocateAfterSeconds'>;
   readonly job: MemberJob | undefined;
+  /** How long, by our own clock, it has had as many pods as it has, in ms. */
+  readonly missingMs: number;
 }
 
 /** Pure: the same sight gives the same view. */
@@ -29,12 +40,14 @@ export function viewAttempt(sight: AttemptSight): AttemptView {
     sight.members.filter((pod) => pod.phase === 'Succeeded').length,
   );
   const end = attemptEnd(sight, active);
+  const waiting = whatPodsWaitFor(active)?.message;
   return {
     bind: end === undefined ? podsToBind(sight, active) : [],
     ready,
     // Ranks end one after the other: those that succeeded count as ready.
     allReady: ready + succeeded >= sight.pods,
     active: active.length,
+    ...(waiting === undefined ? {} : { waiting }),
     ...(end === undefined ? {} : { end }),
   };
 }
@@ -51,7 +64,24 @@ function podsToBind(sight: AttemptSight, active: readonly MemberPod[]) {
 
 function attemptEnd(sight: AttemptSight, active: readonly MemberPod[]): RunEnd | undefined {
   if (sight.job?.complete === true) return { reason: END_REASON.Succeeded, message: 'all pods succeeded', avoid: [] };
-  return refusedByKubelet(sight) ?? onLostNode(sight, active) ?? failedPod(sight) ?? notScheduled(sight, active);
+  return (
+    refusedByKubelet(sight) ??
+    onLostNode(sight, active) ??
+    failedPod(sight) ??
+    notScheduled(sight, active) ??
+    notCreated(sight)
+  );
+}
+
+/** The member's Job controller may not make the pods: a quota, a policy, a webhook of that cluster. */
+function notCreated({ members, pods, job, missingMs, bindTimeoutMs }: AttemptSight): RunEnd | undefined {
+  if (job === undefined || members.length >= pods || missingMs < bindTimeoutMs) return undefined;
+  const { namespace, name } = job.metadata;
+  return {
+    reason: END_REASON.DispatchRefused,
+    message: `only ${members.length} of ${pods} pods of Job ${namespace}/${name} were created, and no other for ${Math.round(missingMs / 1000)} s; the events of that Job in the region say why`,
+    avoid: [],
+  };
 }
 
 function failedPod(sight: AttemptSight): RunEnd | undefined {

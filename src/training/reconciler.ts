@@ -13,6 +13,7 @@ import { claim, removeFinalizer } from '../kube/finalizers.ts';
 import type { ReconcileResult } from '../runtime/controller.ts';
 import { stillAvoided } from '../workloads/avoid.ts';
 import { type ConditionValue, findCondition } from '../workloads/conditions.ts';
+import { HONOUR_RECHECK_MS } from '../workloads/honour.ts';
 import { REMOVAL_RETRY_MS, UNREACHABLE_RETRY_MS } from '../workloads/settings.ts';
 import { type AttemptResult, Attempts } from './attempts.ts';
 import { overdueOf, type TrainingBinder } from './binder.ts';
@@ -63,6 +64,7 @@ export class TrainingReconciler {
       placed: attempt.placed,
       gone: attempt.gone,
       view: attempt.view,
+      checkpointMs: attempt.checkpointMs,
       end: attempt.end,
       job: attempt.job,
       meter: attempt.meter,
@@ -99,6 +101,7 @@ export class TrainingReconciler {
   #again(training: ModelTraining, next: ModelTrainingStatus, attempt: AttemptResult, nowMs: number): ReconcileResult {
     const waits = [attempt.requeueAfterMs, nextDeadlineMs({ ...training, status: next }, nowMs)];
     if (next.admission !== undefined) waits.push(300_000);
+    if (findCondition(next.conditions, CONDITION.SpecHonoured)?.status === 'False') waits.push(HONOUR_RECHECK_MS);
     const known = waits.filter((ms): ms is number => ms !== undefined);
     return known.length === 0 ? undefined : { requeueAfterMs: Math.min(...known) };
   }

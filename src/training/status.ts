@@ -44,6 +44,8 @@ export interface Sight {
   readonly nominated?: boolean;
   /** A deadline has passed while it holds nothing: it fails without an attempt. */
   readonly overdue?: { readonly reason: string; readonly message: string } | undefined;
+  /** When its program last said that a checkpoint was complete, as far as its pods are still seen. */
+  readonly checkpointMs?: number | undefined;
   /** An ending attempt's Job and pods are confirmed gone. */
   readonly gone: boolean;
   readonly job?: { name: string; ready: number; succeeded: number; failed: number; active: number } | undefined;
@@ -142,6 +144,9 @@ export function deriveStatus(training: ModelTraining, sight: Sight): ModelTraini
   if (sight.end !== undefined && next.ending === undefined && next.admission !== undefined) {
     next = endAttempt(training, next, sight.end, sight, now);
   }
+  if (next.ending !== undefined && sight.checkpointMs !== undefined) {
+    next = { ...next, ending: { ...next.ending, checkpointTime: iso(sight.checkpointMs) } };
+  }
   if (next.ending !== undefined && sight.gone) next = closeAttempt(training, next, next.ending, sight, now);
   if (sight.overdue !== undefined && next.admission === undefined) {
     const failed: ConditionValue = { type: CONDITION.Failed, status: 'True', ...sight.overdue };
@@ -178,15 +183,17 @@ function attemptConditions(training: ModelTraining, status: ModelTrainingStatus,
     values.push(
       sight.view.allReady
         ? { type: CONDITION.PodsReady, status: 'True', reason: 'AllReady', message: `all ${pods} pods are ready` }
-        : {
-            type: CONDITION.PodsReady,
-            status: 'False',
-            reason: 'Starting',
-            message: `not all of ${pods} pods are ready`,
-          },
+        : { type: CONDITION.PodsReady, status: 'False', ...whyStarting(sight.view, pods) },
     );
   }
   return withConditions(status.conditions, values, training.metadata.generation ?? 1, now);
+}
+
+function whyStarting({ ready, waiting }: AttemptView, pods: number): { reason: string; message: string } {
+  const count = `${ready} of ${pods} pods are ready`;
+  return waiting === undefined
+    ? { reason: 'Starting', message: count }
+    : { reason: 'PodsWaiting', message: `${count}: ${waiting}`.slice(0, 4096) };
 }
 
 function endAttempt(
@@ -210,7 +217,7 @@ function endAttempt(
 function closeAttempt(
   training: ModelTraining,
   status: ModelTrainingStatus,
-  end: { reason: string; message: string },
+  end: { reason: string; message: string; checkpointTime?: string | undefined },
   sight: Sight,
   now: string,
 ): ModelTrainingStatus {
@@ -249,7 +256,7 @@ function closeAttempt(
       ? keptFor(admission)
       : { completionTime: now, ...(metered.jobsStatus === undefined ? {} : { jobsStatus: metered.jobsStatus }) }),
     restarts: after.restarts,
-    attempts: appendAttempt(status, attemptRecord(training, { reason, message: end.message }, now)),
+    attempts: appendAttempt(status, attemptRecord(training, { ...end, reason }, now)),
     ...(after.waitSeconds > 0 ? { nextAttemptTime: iso(sight.nowMs + after.waitSeconds * 1000) } : {}),
     conditions: withConditions(status.conditions, values, training.metadata.generation ?? 1, now),
   };

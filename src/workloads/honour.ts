@@ -1,6 +1,6 @@
 import { CONDITION, type Condition, LABEL } from '../api/index.ts';
 import { stableHash } from '../core/shape.ts';
-import { isForbidden, isUnreachable } from '../kube/errors.ts';
+import { isRefused, isUnreachable } from '../kube/errors.ts';
 import type { Member, MemberSource } from '../regions/index.ts';
 import { type ConditionValue, findCondition } from './conditions.ts';
 import { dryRun } from './member-objects.ts';
@@ -27,7 +27,10 @@ export function honouredNow({ metadata, status }: Checked): boolean {
   return said?.status === 'True' && said.observedGeneration === metadata.generation;
 }
 
-/** The member's API server refused the objects; that stands until the spec changes. */
+/** A refusal stands for so long, in ms: a quota, a right or a policy over there may have changed since. */
+export const HONOUR_RECHECK_MS = 120_000;
+
+/** The member's API server refused the objects; that stands until the spec changes, or for two minutes. */
 export const dispatchRefused = (message: string): ConditionValue => say('False', 'DispatchRefused', message);
 
 /**
@@ -37,12 +40,14 @@ export const dispatchRefused = (message: string): ConditionValue => say('False',
 export class HonourCheck {
   readonly #members: MemberSource;
   readonly #namespaces: MemberNamespaces;
+  readonly #now: () => number;
   /** Templates that were accepted; refused ones are asked again, the sentence names the object. */
   readonly #accepted = new Set<string>();
 
-  constructor(members: MemberSource, namespaces: MemberNamespaces) {
+  constructor(members: MemberSource, namespaces: MemberNamespaces, now: () => number) {
     this.#members = members;
     this.#namespaces = namespaces;
+    this.#now = now;
   }
 
   /**
@@ -59,8 +64,11 @@ export class HonourCheck {
     if (honouredNow(object)) return say('True', 'Honoured', '');
     const { metadata, status } = object;
     const said = findCondition(status?.conditions, CONDITION.SpecHonoured);
-    const stands = said?.status === 'False' && said.observedGeneration === metadata.generation;
-    if (stands && said.reason === 'DispatchRefused') return say('False', said.reason, said.message);
+    const stands =
+      said?.reason === 'DispatchRefused' &&
+      said.observedGeneration === metadata.generation &&
+      this.#now() - Date.parse(said.lastTransitionTime) < HONOUR_RECHECK_MS;
+    if (stands) return say('False', said.reason, said.message);
     const sentence = await this.#check(metadata.namespace ?? '', render);
     if (sentence === NOT_CHECKED)
       return say('Unknown', 'NotChecked', 'no region that answers can check the pod template yet');
@@ -68,42 +76,38 @@ export class HonourCheck {
     return say('True', 'Honoured', 'every field of the spec is understood and obeyed');
   }
 
-  /** @returns undefined when accepted, the server's sentence when refused, NOT_CHECKED when no region could say */
+  /**
+   * A member that lets us make nothing there, or not now, decides nothing: another is asked.
+   * @returns undefined when accepted, the server's sentence when refused, NOT_CHECKED when no region could say
+   */
   async #check(
     namespace: string,
     render: (cluster: string) => readonly object[],
   ): Promise<string | undefined | typeof NOT_CHECKED> {
+    let denied: string | undefined;
     for (const member of this.#members.list()) {
-      if (member.unusable() !== undefined || !(await this.#namespaces.ensure(member, namespace))) continue;
+      if (member.unusable() !== undefined) continue;
       try {
+        if (!(await this.#namespaces.ensure(member, namespace))) continue;
         for (const body of render(member.name)) {
           const sentence = await this.#ask(member, namespace, body);
           if (sentence !== undefined) return sentence;
         }
         return undefined;
       } catch (error) {
-        if (!isUnreachable(error)) throw error;
+        if (isRefused(error)) denied ??= `${member.name}: ${(error as Error).message}`;
+        else if (!isUnreachable(error)) throw error;
       }
     }
-    return NOT_CHECKED;
+    return denied ?? NOT_CHECKED;
   }
 
   async #ask(member: Member, namespace: string, body: object): Promise<string | undefined> {
     const key = stableHash([member.name, namespace, anonymous(body)]);
     if (this.#accepted.has(key)) return undefined;
-    const sentence = await this.#answer(member, namespace, body);
+    const sentence = await dryRun(member.client, namespace, body);
     if (sentence === undefined) this.#remember(key);
     return sentence;
-  }
-
-  /** What the member may not even be asked is said, too: rights are missing there, or a webhook says no. */
-  async #answer(member: Member, namespace: string, body: object): Promise<string | undefined> {
-    try {
-      return await dryRun(member.client, namespace, body);
-    } catch (error) {
-      if (isForbidden(error)) return (error as Error).message;
-      throw error;
-    }
   }
 
   #remember(key: string): void {

@@ -48,6 +48,7 @@ const REFUSED: readonly (readonly [field: string, why: string])[] = [
   ['priority', 'set spec.priorityClassName of the workload instead'],
   ['serviceAccountName', 'workloads run without an account of their own'],
   ['serviceAccount', 'workloads run without an account of their own'],
+  ['automountServiceAccountToken', 'workloads run without an account of their own'],
   ['hostNetwork', 'host namespaces are not given to workloads'],
   ['hostPID', 'host namespaces are not given to workloads'],
   ['hostIPC', 'host namespaces are not given to workloads'],
@@ -72,6 +73,7 @@ export function templateProblems(template: unknown, path: string, main: string, 
   if (spec === undefined) return needsMain ? [...problems, `${path}.spec is missing.`] : problems;
   if (!isObject(spec)) return [...problems, `${path}.spec must be an object.`];
   for (const [field, why] of REFUSED) {
+    if (field === 'restartPolicy' && spec[field] === (needsMain ? 'Always' : 'Never')) continue;
     if (isSet(spec[field])) problems.push(`${path}.spec.${field} is refused: ${why}.`);
   }
   problems.push(...affinityProblems(spec, path), ...volumeProblems(spec, path));
@@ -82,7 +84,12 @@ export function templateProblems(template: unknown, path: string, main: string, 
 function affinityProblems(spec: PodSpec, path: string): string[] {
   const { affinity } = spec;
   if (affinity === undefined) return [];
+  if (!isObject(affinity)) return [`${path}.spec.affinity must be an object.`];
   const out: string[] = [];
+  for (const field of Object.keys(affinity)) {
+    if (!['nodeAffinity', 'podAffinity', 'podAntiAffinity'].includes(field))
+      out.push(`${path}.spec.affinity.${field} is not a field of an affinity.`);
+  }
   if (isSet(affinity.nodeAffinity)) out.push(`${path}.spec.affinity.nodeAffinity is refused: use nodeSelector.`);
   for (const field of ['podAffinity', 'podAntiAffinity'] as const) {
     if (isSet(affinity[field])) out.push(`${path}.spec.affinity.${field} is refused: the operator cannot evaluate it.`);
@@ -113,10 +120,26 @@ function containerProblems(spec: PodSpec, path: string, main: string, needsMain:
       else if (container.securityContext?.privileged === true) {
         out.push(`${at}.securityContext.privileged is refused: it opens the whole node.`);
       }
+      if (container?.name === main) out.push(...mainProblems(container, at, needsMain));
     });
   }
   const named = Array.isArray(spec.containers) && spec.containers.some((container) => container?.name === main);
   if (needsMain && !named) out.push(`${path}.spec.containers must have a container named ${main}.`);
+  return out;
+}
+
+/** Variables that tell a program of its placement. */
+const RESERVED_ENV =
+  /^(PET_.*|AIDC_.*|MASTER_ADDR|MASTER_PORT|NNODES|NODE_RANK|JAX_NUM_PROCESSES|JAX_PROCESS_ID|JAX_COORDINATOR_ADDRESS)$/;
+
+/** Of the container that we fill: what we would write over. @param hasImage the template gives its image */
+function mainProblems(container: Container, at: string, hasImage: boolean): string[] {
+  const out: string[] = [];
+  if (!hasImage && isSet(container.image)) out.push(`${at}.image is refused: set spec.trainer.image.`);
+  for (const entry of Array.isArray(container.env) ? container.env : []) {
+    if (!RESERVED_ENV.test(entry?.name ?? '')) continue;
+    out.push(`${at}.env ${entry.name} is refused: the operator sets it from the placement.`);
+  }
   return out;
 }
 

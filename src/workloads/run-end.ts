@@ -79,3 +79,20 @@ export function notScheduled(sight: RunSight, active: readonly MemberPod[]): Run
 function avoidNodes(pods: readonly MemberPod[], reason: 'NodeLost' | 'BindConflict') {
   return [...new Set(pods.map((pod) => pod.nodeName ?? ''))].filter(Boolean).map((node) => ({ node, reason }));
 }
+
+/** What a pod that is not ready waits for, by the first of which it is known; `word` is the kubelet's or ours. */
+export function whatPodsWaitFor(
+  active: readonly MemberPod[],
+): { readonly word: string; readonly message: string } | undefined {
+  for (const pod of active) {
+    const { name } = pod.metadata;
+    if (pod.waitingReason !== undefined) {
+      const more = pod.waitingMessage === undefined ? '' : `: ${pod.waitingMessage}`;
+      return { word: pod.waitingReason, message: `pod ${name} waits, ${pod.waitingReason}${more}` };
+    }
+    if (pod.nodeName === undefined && pod.unschedulableMessage !== undefined) {
+      return { word: 'Unschedulable', message: `pod ${name} is not scheduled: ${pod.unschedulableMessage}` };
+    }
+  }
+  return undefined;
+}

@@ -5,7 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
  * from ours. After a restart the clock starts again, which errs on the side of waiting.
  */
 export class Stopwatches {
-  readonly #since = new Map<string, number>();
+  readonly #since = new Map<string, { readonly value: string; readonly atMs: number }>();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -18,10 +18,16 @@ export class Stopwatches {
       this.#since.delete(key);
       return 0;
     }
+    return this.unchanged(key, '');
+  }
+
+  /** Milliseconds since `key` was first told to have this value without a break. */
+  unchanged(key: string, value: string): number {
     const now = this.#clock.monotonic();
-    const since = this.#since.get(key) ?? now;
-    this.#since.set(key, since);
-    return now - since;
+    const known = this.#since.get(key);
+    if (known?.value === value) return now - known.atMs;
+    this.#since.set(key, { value, atMs: now });
+    return 0;
   }
 
   /** Forgets all keys with this prefix. */
