@@ -9,7 +9,7 @@ import {
   withSlice,
 } from './classes.ts';
 import { boardWatts, type EnergyFacts, valued } from './facts.ts';
-import { fold, type NodeBook, type Posting } from './node-book.ts';
+import { fold, isBooked, type NodeBook, type Posting } from './node-book.ts';
 import type { Report, ReportedPod } from './report.ts';
 import { NO_SUMS, plus, type Sums } from './sums.ts';
 
@@ -87,11 +87,13 @@ export interface BookingContext {
   readonly skewMs: number;
 }
 
-export type Booking = 'booked' | 'reset' | 'retired';
+export type Booking = 'booked' | 'known' | 'reset' | 'retired';
 
 /** Books what a report tells that is not booked yet. */
 export function bookReport(book: NodesBook, report: Report, context: BookingContext): Booking {
-  const folded = fold(book.nodes.get(report.node), report);
+  const before = book.nodes.get(report.node);
+  if (before !== undefined && isBooked(before, report)) return 'known';
+  const folded = fold(before, report);
   if (folded === undefined) return 'retired';
   book.nodes.set(report.node, folded.book);
   for (const posting of folded.postings) bookPosting(book, posting, Math.max(1, report.boards.length), context);

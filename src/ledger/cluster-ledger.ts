@@ -180,13 +180,15 @@ export class ClusterLedger {
       this.#refuse(key, `another agent of node ${report.node} has taken over (series ${report.series} is over)`);
       return;
     }
-    shard.isDirty = true;
     this.#refused.delete(key);
+    if (isFirst || result !== 'known')
+      this.#heardMs.set(report.node, isFirst ? Math.min(nowMs, report.writtenAtMs - skewMs) : nowMs);
+    if (result === 'known') return;
+    shard.isDirty = true;
     if (result === 'reset') {
       this.#options.count('resets');
       this.#options.logger.info('counters of a node began anew', { cluster: this.name, node: report.node });
     }
-    this.#heardMs.set(report.node, isFirst ? Math.min(nowMs, report.writtenAtMs - skewMs) : nowMs);
     for (const run of unseeded) this.#seed(shard, run);
   }
 

@@ -38,6 +38,16 @@ describe('books in a ConfigMap', () => {
     expect(read.book).toEqual(book);
   });
 
+  it('are read where they do not say when the last report was written', () => {
+    const { book } = aBook();
+    const { nodes = '' } = encodeBook(book, 'guian');
+    const { n } = JSON.parse(nodes);
+    const { reportMs, ...old } = n;
+    expect(reportMs).toBe(START + 60_000);
+    const read = decodeBook({ ...encodeBook(book, 'guian'), nodes: JSON.stringify({ n: old }) });
+    expect(read).toEqual({ book, region: 'guian' });
+  });
+
   it.each([
     ['another format', { format: '2' }, 'format'],
     ['a cut text', { runs: '{"a' }, 'runs'],

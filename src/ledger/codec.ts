@@ -31,6 +31,8 @@ const nodeBook = z
     retired: z.array(z.string()),
     sequence: z.int().nonnegative(),
     writtenAtMs: z.number(),
+    /** Books of before this was kept have none. */
+    reportMs: z.number().optional(),
     sinceMs: z.number(),
     baselineMs: z.number(),
     isGivenUp: z.boolean(),
@@ -47,7 +49,11 @@ const nodeBook = z
       const [a, b, c, d, e, f] = amounts;
       return { pod, gpu: gpus[gpuIndex] ?? '', all: [a, b, c] as const, ahead: [d, e, f] as const };
     });
-    return { ...rest, booked: new Map(entries.map((entry) => [bookedKey(entry), entry])) };
+    return {
+      ...rest,
+      reportMs: rest.reportMs ?? rest.writtenAtMs,
+      booked: new Map(entries.map((entry) => [bookedKey(entry), entry])),
+    };
   });
 
 const runBook = z
