@@ -79,7 +79,7 @@ export const PART_KEYS = [
   'carbonMarketGrams',
 ] as const;
 
-const partOf = (of: (key: keyof UsagePart) => number): UsagePart =>
+export const partOf = (of: (key: keyof UsagePart) => number): UsagePart =>
   Object.fromEntries(PART_KEYS.map((key) => [key, of(key)])) as never;
 const NOTHING = partOf(() => 0);
 const filled = (part: NonNullable<Usage['reckoned']> | undefined): UsagePart => partOf((key) => part?.[key] ?? 0);

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { CONDITION, jsonText, LABEL, type ModelServing, type ModelTraining } from '../api/index.ts';
-import { addParts, PART_KEYS, partsOf, type UsagePart } from '../energy/index.ts';
+import { addParts, PART_KEYS, partOf, partsOf, type UsagePart } from '../energy/index.ts';
 import { type HubStores, tenantOf } from '../hub/index.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { CONFIG_MAPS, type KubeObject } from '../kube/resource.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { type HeldPlace, heldOf, placesOf } from './held-places.ts';
 import { keepMap } from './keep-map.ts';
 
 type Workload = ModelTraining | ModelServing;
@@ -20,11 +21,17 @@ export interface Account {
   readonly failed: number;
 }
 
+type Where = Pick<Account, 'tenant' | 'region' | 'currency'>;
+
 /** What of a workload is counted. */
 interface Counted {
   readonly gpuSeconds: number;
   readonly reckoned: UsagePart;
   readonly isOver: boolean;
+  /** What it held then, or last: what is counted next was used there. */
+  readonly held: readonly HeldPlace[];
+  /** Up to when its use is counted. */
+  readonly untilMs: number;
 }
 
 interface Page {
@@ -35,12 +42,15 @@ interface Page {
   isDirty: boolean;
 }
 
-const part = z
-  .array(z.number())
-  .transform((list): UsagePart => Object.fromEntries(PART_KEYS.map((key, at) => [key, list[at] ?? 0])) as never);
-const counted = z
-  .tuple([z.number(), part, z.boolean()])
-  .transform(([gpuSeconds, reckoned, isOver]): Counted => ({ gpuSeconds, reckoned, isOver }));
+const part = z.array(z.number()).transform((list): UsagePart => partOf((key) => list[PART_KEYS.indexOf(key)] ?? 0));
+const place = z
+  .tuple([z.number(), z.string(), z.number(), z.number()])
+  .transform(([attempt, region, gpus, sinceMs]): HeldPlace => ({ attempt, region, gpus, sinceMs }));
+const counted = z.tuple([z.number(), part, z.boolean(), z.array(place).default([]), z.number().default(0)]).transform(
+  ([gpuSeconds, reckoned, isOver, held, untilMs]): Counted => ({
+    ...{ gpuSeconds, reckoned, isOver, held, untilMs },
+  }),
+);
 const account = z.tuple([z.string(), z.string(), z.string(), z.number(), part, z.number(), z.number()]).transform(
   ([tenant, region, currency, gpuSeconds, reckoned, succeeded, failed]): Account => ({
     tenant,
@@ -55,10 +65,14 @@ const account = z.tuple([z.string(), z.string(), z.string(), z.number(), part, z
 const pageData = z.object({ counted: z.record(z.string(), counted), accounts: z.array(account) });
 
 const PREFIX = 'aidc-accounts-';
+const listOfPlace = ({ attempt, region, gpus, sinceMs }: HeldPlace): (number | string)[] => [
+  ...[attempt, region, gpus, sinceMs],
+];
 const listOf = (of: UsagePart): number[] => PART_KEYS.map((key) => of[key]);
-const keyOf = ({ tenant, region, currency }: Pick<Account, 'tenant' | 'region' | 'currency'>): string =>
-  [tenant, region, currency].join('\n');
-const NOTHING: Counted = { gpuSeconds: 0, reckoned: partsOf(undefined).reckoned, isOver: false };
+const keyOf = ({ tenant, region, currency }: Where): string => [tenant, region, currency].join('\n');
+const NOTHING: Counted = {
+  ...{ gpuSeconds: 0, reckoned: partsOf(undefined).reckoned, isOver: false, held: [], untilMs: 0 },
+};
 
 export interface AccountsOptions {
   readonly hub: HubStores;
@@ -133,30 +147,47 @@ export class Accounts {
     const usage = status?.usage;
     const page = this.#page(uid);
     const before = page.counted.get(uid) ?? NOTHING;
-    const result = resultOf(object);
-    const isOver = before.isOver || result !== undefined;
-    if (usage !== undefined) {
-      const { reckoned } = partsOf(usage);
-      const grown = growth(before.reckoned, reckoned);
-      const gpuSeconds = Math.max(0, usage.gpuSeconds - before.gpuSeconds);
-      const isNews = gpuSeconds > 0 || PART_KEYS.some((key) => grown[key] > 0) || isOver !== before.isOver;
-      if (isNews) {
-        const tenant = status?.tenant ?? tenantOf(this.#options.hub, metadata.namespace ?? '');
-        const where = { tenant, region: status?.placement?.region ?? '', currency: usage.currency };
-        const known = page.accounts.get(keyOf(where));
-        const first = !before.isOver;
-        page.accounts.set(keyOf(where), {
-          ...where,
-          gpuSeconds: (known?.gpuSeconds ?? 0) + gpuSeconds,
-          reckoned: addParts(known?.reckoned ?? NOTHING.reckoned, grown),
-          succeeded: (known?.succeeded ?? 0) + (first && result === 'succeeded' ? 1 : 0),
-          failed: (known?.failed ?? 0) + (first && result === 'failed' ? 1 : 0),
-        });
-        page.counted.set(uid, { gpuSeconds: usage.gpuSeconds, reckoned, isOver });
-        page.isDirty = true;
-      }
+    const result = before.isOver ? undefined : resultOf(object);
+    const now: Counted = {
+      gpuSeconds: usage?.gpuSeconds ?? before.gpuSeconds,
+      reckoned: usage === undefined ? before.reckoned : partsOf(usage).reckoned,
+      isOver: before.isOver || result !== undefined,
+      ...heldOf(object, before.held, (cluster) => this.#options.hub.clusters.get(cluster)?.spec.region),
+      untilMs: usage === undefined ? before.untilMs : Date.parse(usage.until),
+    };
+    const grown = { gpuSeconds: Math.max(0, now.gpuSeconds - before.gpuSeconds), ...growth(before, now) };
+    const isNews = grown.gpuSeconds > 0 || PART_KEYS.some((key) => grown.reckoned[key] > 0) || result !== undefined;
+    if (isNews) {
+      const tenant = status?.tenant ?? tenantOf(this.#options.hub, metadata.namespace ?? '');
+      const currency = usage?.currency ?? '';
+      const places = placesOf(before, now, status?.placement?.region);
+      for (const [region, share] of places) this.#add(page, { tenant, region, currency }, grown, share);
+      const [last = ''] = [...places.keys()].slice(-1);
+      if (result !== undefined) this.#add(page, { tenant, region: last, currency }, { [result]: 1 });
+    }
+    if (isNews || JSON.stringify(before.held) !== JSON.stringify(now.held)) {
+      page.counted.set(uid, now);
+      page.isDirty = true;
     }
     if (isGone && page.counted.delete(uid)) page.isDirty = true;
+  }
+
+  /** @param share of what is added, of 1 */
+  #add(
+    page: Page,
+    where: Where,
+    { gpuSeconds = 0, reckoned, ...over }: Partial<Omit<Account, keyof Where>>,
+    share = 1,
+  ) {
+    const known = page.accounts.get(keyOf(where));
+    const part = partOf((key) => (known?.reckoned[key] ?? 0) + (reckoned?.[key] ?? 0) * share);
+    page.accounts.set(keyOf(where), {
+      ...where,
+      gpuSeconds: (known?.gpuSeconds ?? 0) + gpuSeconds * share,
+      reckoned: part,
+      succeeded: (known?.succeeded ?? 0) + (over.succeeded ?? 0),
+      failed: (known?.failed ?? 0) + (over.failed ?? 0),
+    });
   }
 
   #page(uid: string): Page {
@@ -176,9 +207,9 @@ export class Accounts {
     const name = `${PREFIX}${digit}`;
     const text = JSON.stringify({
       counted: Object.fromEntries(
-        [...page.counted].map(([uid, { gpuSeconds, reckoned, isOver }]) => [
+        [...page.counted].map(([uid, { gpuSeconds, reckoned, isOver, held, untilMs }]) => [
           uid,
-          [gpuSeconds, listOf(reckoned), isOver],
+          [gpuSeconds, listOf(reckoned), isOver, held.map(listOfPlace), untilMs],
         ]),
       ),
       accounts: [...page.accounts.values()].map((one) => [
@@ -222,8 +253,9 @@ export class Accounts {
   }
 }
 
-const growth = (before: UsagePart, now: UsagePart): UsagePart =>
-  Object.fromEntries(PART_KEYS.map((key) => [key, Math.max(0, now[key] - before[key])])) as never;
+const growth = ({ reckoned: before }: Counted, { reckoned: now }: Counted): Pick<Counted, 'reckoned'> => ({
+  reckoned: partOf((key) => Math.max(0, now[key] - before[key])),
+});
 
 function resultOf({ status }: Workload): 'succeeded' | 'failed' | undefined {
   const is = (type: string): boolean =>

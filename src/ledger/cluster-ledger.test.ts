@@ -2,42 +2,19 @@ import { describe, expect, it } from 'vitest';
 import { anAdmission, aTraining } from '../../test/support/builders.ts';
 import { NodeMeter } from '../../test/support/node-meter.ts';
 import type { ModelTraining } from '../api/index.ts';
-import { KubeError } from '../kube/errors.ts';
 import { Store } from '../kube/store.ts';
 import type { EnergyReport, Member, MemberNode, MemberPod } from '../regions/index.ts';
 import { aNode, aRegion } from '../regions/testing.ts';
 import { noopLogger } from '../runtime/logger.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { ClusterLedger } from './cluster-ledger.ts';
+import { fakeClient } from './testing.ts';
 import { Workloads } from './workloads.ts';
 
 const START = Date.UTC(2026, 0, 1);
 const HOUR = 3_600_000;
 /** A node's hour by configured power: one run has all of its 8 boards of 700 W. */
 const HOUR_JOULES = 8 * 700 * 3600;
-
-/** Serves ConfigMaps from memory, with versions. */
-function fakeClient() {
-  const maps = new Map<string, { metadata: { name: string; resourceVersion: string } }>();
-  let version = 0;
-  const put = (name: string, body: object, wanted: string | undefined) => {
-    if (maps.get(name)?.metadata.resourceVersion !== wanted)
-      throw new KubeError('conflict', { reason: 'Conflict', status: 409 });
-    version += 1;
-    const { metadata, ...rest } = structuredClone(body) as { metadata: object };
-    const stored = { ...rest, metadata: { ...metadata, name, resourceVersion: `${version}` } };
-    maps.set(name, stored);
-    return Promise.resolve(stored);
-  };
-  return {
-    maps,
-    list: () => Promise.resolve({ items: structuredClone([...maps.values()]) }),
-    create: (_: unknown, { body }: { body: { metadata: { name: string } } }) =>
-      put(body.metadata.name, body, undefined),
-    replace: (_: unknown, { name, body }: { name: string; body: { metadata: { resourceVersion: string } } }) =>
-      put(name, body, body.metadata.resourceVersion),
-  };
-}
 
 /** A cluster of two nodes, one of which runs a training; its hub can be restarted. */
 class Bench {

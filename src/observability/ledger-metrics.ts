@@ -128,7 +128,7 @@ export class LedgerMetrics {
     currency: string | undefined,
   ): void {
     for (const [scope, key] of Object.entries(SCOPES)) this.#joules.inc({ ...labels, scope, source }, sums[key]);
-    if (currency !== undefined) this.#cost.inc({ ...labels, currency }, sums.costMicros / 1_000_000);
+    if (currency) this.#cost.inc({ ...labels, currency }, sums.costMicros / 1_000_000);
     this.#carbon.inc({ ...labels, accounting: 'location' }, sums.carbonGrams);
     this.#carbon.inc({ ...labels, accounting: 'market' }, sums.carbonMarketGrams);
   }
