@@ -1,5 +1,6 @@
 /** What workloads hold now and have used, from their status and that of the clusters. */
 import type { Usage } from '../api/common.ts';
+import { CONDITION } from '../api/conditions.ts';
 import type { Admission } from '../api/decision.ts';
 import type { ModelServing } from '../api/model-serving.ts';
 import type { ModelTraining } from '../api/model-training.ts';
@@ -34,11 +35,11 @@ export interface Account {
   readonly phase: string;
   readonly accelerator: string;
   readonly held: readonly Held[];
-  /** The booked sums and what is held since then: what the operator's metrics say of this moment. */
+  /** The booked sums and what is held since then; energy since then only where no agent measures it. */
   readonly live: Sums;
   /** Of the money; absent: nothing was used, or nothing is known of the cluster. */
   readonly currency?: string;
-  /** Some of it was not measured: what is held since the last booking never is. */
+  /** Some of it was not measured. */
   readonly isEstimate: boolean;
 }
 
@@ -109,11 +110,14 @@ function account(
     held: parts.map(({ held }) => held),
     live: rounded(parts.map(({ open }) => open).reduce(add, usage ?? NOTHING)),
     ...(currency === undefined ? {} : { currency }),
-    isEstimate: usage === undefined || isEstimate(usage) || parts.some(({ open }) => open !== NOTHING),
+    isEstimate: usage === undefined || isEstimate(usage) || parts.some(({ open }) => open.facilityJoules > 0),
   };
 }
 
-/** One hold now, and what it has used since the last booking, by the same formula as the operator's own metrics. */
+/**
+ * One hold now, and what it has used since the last booking, by the same formula as the operator's own metrics. Energy
+ * that agents measure is in the next booking: an estimate of it would be taken back then.
+ */
 function holding(
   hold: Hold,
   pods: number,
@@ -130,11 +134,15 @@ function holding(
   const accelerator = facts.accelerators.find(({ type }) => type === hold.accelerator) ?? null;
   const { watts } = rates({ cluster: facts, accelerator, gpus, nodeShare: what.nodeShare }, nowMs);
   const fromMs = Math.max(Date.parse(hold.admittedAt), Date.parse(usage?.until ?? hold.admittedAt));
-  const { gpuSeconds, gpuMicros, energy } = estimate({ facts, holding: what }, fromMs, nowMs);
+  const unmetered = () => (usage?.source === 'Integrated' || isMetered(cluster) ? 0 : 1);
+  const { gpuSeconds, gpuMicros, energy } = estimate({ facts, holding: what, unmetered }, fromMs, nowMs);
   const { facilityJoules, carbonGrams } = energy;
   const open = { gpuSeconds, facilityJoules, costMicros: gpuMicros + energy.costMicros, carbonGrams };
   return { held: { region: cluster.spec.region, gpus, watts }, open };
 }
+
+const isMetered = ({ status }: RegionalCluster): boolean =>
+  status?.conditions?.some((one) => one.type === CONDITION.Metered && one.status === 'True') === true;
 
 /** Reads what the accounts follow from. Without the right to read RegionalClusters they are told as far as they go. */
 export async function readAccounts({

@@ -19,7 +19,8 @@ export const bill: Command = {
   count: [0, 0],
   summary: 'GPU-hours, kWh, money and CO2 by tenant, namespace, queue or workload',
   details: `--by is one of ${BILL_KEYS.join(', ')} (default tenant). The sums are those of status.usage, and
-for what holds nodes its use since that was last booked. A deleted object is in no sum.`,
+for what holds nodes its use since that was last booked, but for energy that agents
+measure, which is in the next booking. A deleted object is in no sum.`,
   flags: [...CONNECTION_FLAGS, 'namespace', 'all-namespaces', 'by', ...DISPLAY_FLAGS],
   run: async (session) => {
     const by = (session.flags.by ?? 'tenant') as BillKey;

@@ -103,6 +103,20 @@ describe('top', () => {
     expect(sum(report.regions)).toBe(sum(report.workloads));
   });
 
+  it('adds no estimate to what agents measure, which would be taken back', () => {
+    const measured = run({
+      status: { phase: 'Running', admission: anAdmission(), usage: usage({ source: 'Integrated', measured: usage() }) },
+    });
+    const [account] = accountsOf([measured], [], clusters, NOW);
+    // Accelerators cost money all the same: 16 boards for half an hour.
+    const live = { gpuSeconds: 36_000, facilityJoules: 3_600_000, costMicros: 69_000_000, carbonGrams: 500 };
+    expect(account).toMatchObject({ live, isEstimate: false });
+    const metered = { type: 'Metered', status: 'True', reason: 'AllReport', message: '' } as const;
+    const conditions = [{ ...metered, lastTransitionTime: '2026-01-01T00:00:00Z' }];
+    const [fresh] = accountsOf([running], [], [cluster('guian', { conditions })], NOW);
+    expect(fresh?.live).toEqual(live);
+  });
+
   it('invents no power where the cluster may not be read', () => {
     const blind = topReport(accountsOf([running], [], [], NOW), []);
     expect(blind.workloads).toMatchObject([{ gpus: 16, facilityJoules: 3_600_000 }]);
