@@ -136,6 +136,30 @@ describe('the ledger of a cluster', () => {
     },
   );
 
+  it('forgets a node that is gone when it has been given up, and keeps what it came to', async () => {
+    const bench = await silentFor(49);
+    const books = () => JSON.stringify([...bench.client.maps.values()]);
+    const { final } = bench.use;
+    bench.nodes.remove('gpu-1');
+    await bench.turn(1);
+    // While the run holds it, nobody may estimate its time again.
+    expect(books()).toContain('\\"gpu-1\\"');
+    bench.run(false);
+    await bench.turn(0.1);
+    expect(bench.use.final).toBe(final);
+    expect(books()).not.toContain('\\"gpu-1\\"');
+    expect(bench.reports.has('aidc-system/aidc-energy-gpu-1')).toBe(true);
+    await bench.restart();
+    await bench.turn(0.1);
+    expect(bench.use.final).toBe(final);
+    expect(books()).not.toContain('\\"gpu-1\\"');
+    // Should it come back, it is booked from then on.
+    await bench.report('gpu-1');
+    await bench.turn();
+    expect(bench.ledger.states(bench.nowMs).get('gpu-1')).toBe('reporting');
+    expect(bench.use.final).toBe(final);
+  });
+
   it('goes on with the estimate of a silent node after a restart', async () => {
     const bench = await silentFor(3);
     await bench.restart();

@@ -140,6 +140,7 @@ export class ClusterLedger {
     this.#bookTimes(nowMs, skewMs);
     this.#bookSilence(member, facts, nowMs, skewMs);
     this.#settle(nowMs);
+    if (member.synced) this.#forgetNodes(member);
   }
 
   /** Writes the books that have changed, and tells what is in them. @throws where a write fails */
@@ -173,7 +174,10 @@ export class ClusterLedger {
       return;
     }
     const { nowMs, skewMs } = around;
-    const shard = this.#shardOf(report.node) ?? this.#newPlace(around.region);
+    const known = this.#shardOf(report.node);
+    // Of a node that is gone, and forgotten: nothing of it can be booked any more.
+    if (known === undefined && nowMs - (report.writtenAtMs - skewMs) > GIVE_UP_MS) return;
+    const shard = known ?? this.#newPlace(around.region);
     const unseeded = new Set<string>();
     const result = bookReport(shard.book, report, this.#context(around, shard, unseeded));
     if (result === 'retired') {
@@ -286,6 +290,21 @@ export class ClusterLedger {
     }
   }
 
+  /** Nodes that are gone and given up; their sums stay. Of what is held the book still tells what it estimated. */
+  #forgetNodes(member: Member): void {
+    const { workloads } = this.#options;
+    for (const shard of this.#shards) {
+      for (const [node, { isGivenUp }] of shard.book.nodes) {
+        if (!isGivenUp || member.nodes.has(node)) continue;
+        const isHeld = [...workloads.held(this.name)].some((run) => workloads.nodesOf(run.admission).includes(node));
+        if (isHeld) continue;
+        shard.book.nodes.delete(node);
+        this.#heardMs.delete(node);
+        shard.isDirty = true;
+      }
+    }
+  }
+
   #heard(node: string): number {
     return this.#heardMs.get(node) ?? this.#shardOf(node)?.book.nodes.get(node)?.writtenAtMs ?? 0;
   }
@@ -299,8 +318,8 @@ export class ClusterLedger {
   }
 
   #newPlace(region: string): Shard {
-    const last = this.#shards.at(-1);
-    if (last !== undefined && last.book.nodes.size < NODES_PER_SHARD) return last;
+    const roomy = this.#shards.find(({ book }) => book.nodes.size < NODES_PER_SHARD);
+    if (roomy !== undefined) return roomy;
     const shard = this.#options.checkpoints.newShard(this.name, region, this.#nextNumber);
     this.#nextNumber += 1;
     this.#shards.push(shard);
