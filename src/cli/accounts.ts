@@ -6,7 +6,7 @@ import type { ModelServing } from '../api/model-serving.ts';
 import type { ModelTraining } from '../api/model-training.ts';
 import type { RegionalCluster } from '../api/regional-cluster.ts';
 import { rates } from '../core/money.ts';
-import { energyFactsOf, estimate, holdingOf, isEstimate } from '../energy/index.ts';
+import { addMoney, energyFactsOf, estimate, holdingOf, isEstimate, type Money, someMoney } from '../energy/index.ts';
 import type { KubeObject } from '../kube/resource.ts';
 import { CLUSTERS, SERVINGS, TRAININGS } from './kinds.ts';
 import type { Session } from './session.ts';
@@ -37,6 +37,8 @@ export interface Account {
   readonly held: readonly Held[];
   /** The booked sums and what is held since then; energy since then only where no agent measures it. */
   readonly live: Sums;
+  /** Money in other currencies than that one. */
+  readonly otherCosts: Money;
   /** Of the money; absent: nothing was used, or nothing is known of the cluster. */
   readonly currency?: string;
   /** Some of it was not measured. */
@@ -99,6 +101,10 @@ function account(
   const namespace = metadata.namespace ?? '';
   const parts = holds.map((hold) => holding(hold, pods, clusters.get(hold.cluster), usage, placement?.region, nowMs));
   const currency = usage?.currency ?? clusters.get(holds[0]?.cluster ?? '')?.spec.electricity.currency;
+  const booked = [usage, ...(usage?.otherCosts ?? [])].map((one) => one && { [one.currency]: one.costMicros });
+  const spent = parts.map(({ money }) => money);
+  const { [currency ?? '']: micros = 0, ...otherCosts } = [...booked, ...spent].reduce<Money>(addMoney, {});
+  const costMicros = Math.round(micros);
   return {
     kind,
     namespace,
@@ -108,7 +114,8 @@ function account(
     phase: status?.phase ?? 'Pending',
     accelerator: holds[0]?.accelerator ?? placement?.accelerator ?? '',
     held: parts.map(({ held }) => held),
-    live: rounded(parts.map(({ open }) => open).reduce(add, usage ?? NOTHING)),
+    live: { ...rounded(parts.map(({ open }) => open).reduce(add, usage ?? NOTHING)), costMicros },
+    otherCosts: someMoney(otherCosts),
     ...(currency === undefined ? {} : { currency }),
     isEstimate: usage === undefined || isEstimate(usage) || parts.some(({ open }) => open.facilityJoules > 0),
   };
@@ -125,7 +132,7 @@ function holding(
   usage: Usage | undefined,
   region: string | undefined,
   nowMs: number,
-): { held: Held; open: Sums } {
+): { held: Held; open: Sums; money?: Money } {
   const gpus = hold.gpusPerNode * pods;
   if (cluster === undefined) return { held: { region: region ?? hold.cluster, gpus }, open: NOTHING };
   const { total = 0, nodes = 0 } = cluster.status?.inventory?.find(({ type }) => type === hold.accelerator) ?? {};
@@ -137,8 +144,9 @@ function holding(
   const unmetered = () => (usage?.source === 'Integrated' || isMetered(cluster) ? 0 : 1);
   const { gpuSeconds, gpuMicros, energy } = estimate({ facts, holding: what, unmetered }, fromMs, nowMs);
   const { facilityJoules, carbonGrams } = energy;
-  const open = { gpuSeconds, facilityJoules, costMicros: gpuMicros + energy.costMicros, carbonGrams };
-  return { held: { region: cluster.spec.region, gpus, watts }, open };
+  const open = { ...NOTHING, gpuSeconds, facilityJoules, carbonGrams };
+  const money = { [facts.currency]: gpuMicros + energy.costMicros };
+  return { held: { region: cluster.spec.region, gpus, watts }, open, money };
 }
 
 const isMetered = ({ status }: RegionalCluster): boolean =>

@@ -145,6 +145,25 @@ describe('bill', () => {
     ]);
   });
 
+  it('adds no sums of different currencies of one workload', () => {
+    const otherCosts = [{ currency: 'USD', costMicros: 7_000_000, reckonedMicros: 0 }];
+    const abroad = cluster('lingang');
+    abroad.spec.electricity.currency = 'USD';
+    const both = serve({
+      status: {
+        ...{ phase: 'Ready', tenant: 'web', usage: usage({ otherCosts }) },
+        admissions: [aHeldReplica(0), aHeldReplica(1, { cluster: 'lingang' })],
+      },
+    });
+    const report = billReport(accountsOf([], [both], [cluster('guian'), abroad], NOW), 'tenant');
+    // Each replica has 8 boards for half an hour more, and half of 9.23 kWh.
+    const more = 32_000_000 + 1_846_000;
+    expect(report.rows).toMatchObject([
+      { currency: 'CNY', workloads: 1, gpuSeconds: 7200 + 28_800, costMicros: 5_000_000 + more },
+      { currency: 'USD', workloads: 1, gpuSeconds: 0, costMicros: 7_000_000 + more },
+    ]);
+  });
+
   it('takes what is held into account though nothing is booked yet', () => {
     const fresh = run({ status: { phase: 'Running', admission: anAdmission() } });
     expect(billReport(accountsOf([fresh], [], clusters, NOW), 'tenant').rows).toMatchObject([{ currency: 'CNY' }]);

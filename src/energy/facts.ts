@@ -53,6 +53,12 @@ export function valued(energy: Energy, facts: EnergyFacts, atMs: number): Sums {
   };
 }
 
+/** The same energy at the price of these facts. */
+export const repriced = (sums: Sums, facts: EnergyFacts, atMs: number): Sums => ({
+  ...sums,
+  costMicros: (sums.facilityJoules / JOULES_PER_KWH) * priceOrDearest(facts.tariff, facts.timezone, atMs),
+});
+
 /** Power of a whole board of that type as configured, in watts; 0 where the cluster does not know the type. */
 export function boardWatts({ accelerators }: EnergyFacts, type: string): number {
   const found = accelerators.find((entry) => entry.type === type);

@@ -16,7 +16,8 @@ const usage = (minute: number, gpuSeconds: number, costMicros: number): Usage =>
 function aHub() {
   const clusters = new Store<RegionalCluster & { metadata: { resourceVersion: string } }>();
   for (const name of ['guian', 'lingang']) {
-    const region = aRegion(name);
+    const electricity = { ...aRegion(name).spec.electricity, ...(name === 'lingang' ? { currency: 'USD' } : {}) };
+    const region = aRegion(name, { electricity });
     clusters.apply({ ...region, metadata: { ...region.metadata, resourceVersion: '1' } } as never);
   }
   const hub = {
@@ -60,10 +61,15 @@ describe('accounts of tenants', () => {
     await accounts.turn();
     serving({ placement, admissions: [west, east], usage: usage(10, 600, 0) });
     await accounts.turn();
-    serving({ placement, admissions: [west, east], usage: usage(20, 1800, 100) });
+    const otherCosts = [{ currency: 'USD', costMicros: 9, reckonedMicros: 8 }];
+    serving({ placement, admissions: [west, east], usage: { ...usage(20, 1800, 100), otherCosts } });
     await accounts.turn();
     expect(byRegion(accounts)).toEqual({ guian: 1200, lingang: 600 });
-    expect(accounts.told.map(({ reckoned }) => reckoned.costMicros)).toEqual([50, 50]);
+    const money = accounts.told.map(({ region, currency, reckoned }) => [region, currency, reckoned.costMicros]);
+    expect(money).toEqual([
+      ['guian', 'CNY', 100],
+      ['lingang', 'USD', 8],
+    ]);
   });
 
   it('give the region the last minutes of a serving that holds nothing any more, also after a restart', async () => {

@@ -5,30 +5,36 @@ import { assignmentSummary } from '../core/assignment.ts';
 export interface HeldPlace {
   readonly attempt: number;
   readonly region: string;
+  /** Of its cluster. */
+  readonly currency: string;
   readonly gpus: number;
   readonly sinceMs: number;
 }
 
-/** What a workload holds, or held last. @param regionOf a cluster, where it is known */
+/** Where accelerators are held. */
+export type Place = Pick<HeldPlace, 'region' | 'currency'>;
+
+/** What a workload holds, or held last. @param placeOf a cluster, where it is known */
 export function heldOf(
   { status }: ModelTraining | ModelServing,
   before: readonly HeldPlace[],
-  regionOf: (cluster: string) => string | undefined,
-): { held: readonly HeldPlace[] } {
+  placeOf: (cluster: string) => Place | undefined,
+): readonly HeldPlace[] {
   const admissions: readonly Admission[] =
     status === undefined ? [] : 'admissions' in status ? (status.admissions ?? []) : admissionsOf(status);
   const held = admissions.map(({ attempt, cluster, assignment, gpusPerNode, admittedAt }): HeldPlace => {
     const { podCount } = assignmentSummary(assignment);
-    const known = before.find((place) => place.attempt === attempt)?.region;
+    const known = before.find((place) => place.attempt === attempt);
+    const { region = '', currency = '' } = known ?? placeOf(cluster) ?? {};
     return {
       attempt,
-      region: known ?? regionOf(cluster) ?? '',
+      ...{ region, currency },
       gpus: gpusPerNode * podCount,
       sinceMs: Date.parse(admittedAt),
     };
   });
   // Nothing more is used of what it held last; where that was, what comes late is counted.
-  return { held: held.length > 0 ? held : before.map((place) => ({ ...place, gpus: 0 })) };
+  return held.length > 0 ? held : before.map((place) => ({ ...place, gpus: 0 }));
 }
 
 const admissionsOf = (status: object): readonly Admission[] =>
@@ -43,14 +49,23 @@ interface Seen {
  * Where what was used between two looks at a status was used: the part of each region, of 1, by accelerator-seconds.
  * What was held at the first look was held until the second: a status closes its use when it holds less.
  */
-export function placesOf(before: Seen, now: Seen, placed = ''): Map<string, number> {
+export function placesOf(before: Seen, now: Seen, fallback: Place): (Place & { readonly share: number })[] {
   const all = new Map([...now.held, ...before.held].map((place) => [place.attempt, place]));
-  const weights = new Map<string, number>();
-  for (const { region, gpus, sinceMs } of all.values()) {
+  const weights = new Map<string, Place & { readonly share: number }>();
+  for (const { region, currency, gpus, sinceMs } of all.values()) {
     const weight = gpus * Math.max(0, now.untilMs - Math.max(sinceMs, before.untilMs));
-    if (weight > 0) weights.set(region, (weights.get(region) ?? 0) + weight);
+    const key = `${region} ${currency}`;
+    if (weight > 0) weights.set(key, { region, currency, share: (weights.get(key)?.share ?? 0) + weight });
   }
-  const sum = [...weights.values()].reduce((a, b) => a + b, 0);
-  if (sum === 0) return new Map([[before.held.at(-1)?.region ?? now.held.at(-1)?.region ?? placed, 1]]);
-  return new Map([...weights].map(([region, weight]) => [region, weight / sum]));
+  const sum = [...weights.values()].reduce((total, { share }) => total + share, 0);
+  if (sum > 0) return [...weights.values()].map((place) => ({ ...place, share: place.share / sum }));
+  const { region, currency } = before.held.at(-1) ?? now.held.at(-1) ?? fallback;
+  return [{ region, currency, share: 1 }];
+}
+
+/** Shares of money: it was spent where it is the currency, else anywhere. */
+export function placesOfMoney(places: ReturnType<typeof placesOf>, currency: string): ReturnType<typeof placesOf> {
+  const there = places.filter((place) => place.currency === currency);
+  const sum = there.reduce((total, { share }) => total + share, 0);
+  return sum > 0 ? there.map((place) => ({ ...place, share: place.share / sum })) : places;
 }
