@@ -141,7 +141,26 @@ export const usage = z
   .object({
     gpuSeconds: int('Accelerator-seconds held, in closed intervals.'),
     ...energyShape,
-    currency: z.string().max(8).meta({ description: 'ISO 4217 code of the money.' }),
+    currency: z
+      .string()
+      .max(8)
+      .meta({ description: 'ISO 4217 code of costMicros: the currency in which it was first counted.' }),
+    otherCosts: z
+      .array(
+        z.object({
+          currency: z.string().max(8).meta({ description: 'ISO 4217 code of this money.' }),
+          costMicros: int('Money in millionths of this currency.'),
+          reckonedMicros: int('Part of it that follows from time held alone, as in reckoned.'),
+        }),
+      )
+      .max(32)
+      .optional()
+      .meta({
+        description:
+          'Money in other currencies, of clusters that have another one. Sums of currencies are not added: costMicros has only what is in currency. Absent: none.',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['currency'],
+      }),
     until: time('Use up to then is closed; what is held now counts from then.'),
     source: z.enum(['Counter', 'Integrated', 'Estimate']).meta({
       description:

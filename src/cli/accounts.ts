@@ -1,11 +1,12 @@
 /** What workloads hold now and have used, from their status and that of the clusters. */
 import type { Usage } from '../api/common.ts';
+import { CONDITION } from '../api/conditions.ts';
 import type { Admission } from '../api/decision.ts';
 import type { ModelServing } from '../api/model-serving.ts';
 import type { ModelTraining } from '../api/model-training.ts';
 import type { RegionalCluster } from '../api/regional-cluster.ts';
 import { rates } from '../core/money.ts';
-import { energyFactsOf, estimate, holdingOf, isEstimate } from '../energy/index.ts';
+import { addMoney, energyFactsOf, estimate, holdingOf, isEstimate, type Money, someMoney } from '../energy/index.ts';
 import type { KubeObject } from '../kube/resource.ts';
 import { CLUSTERS, SERVINGS, TRAININGS } from './kinds.ts';
 import type { Session } from './session.ts';
@@ -34,11 +35,13 @@ export interface Account {
   readonly phase: string;
   readonly accelerator: string;
   readonly held: readonly Held[];
-  /** The booked sums and what is held since then: what the operator's metrics say of this moment. */
+  /** The booked sums and what is held since then; energy since then only where no agent measures it. */
   readonly live: Sums;
+  /** Money in other currencies than that one. */
+  readonly otherCosts: Money;
   /** Of the money; absent: nothing was used, or nothing is known of the cluster. */
   readonly currency?: string;
-  /** Some of it was not measured: what is held since the last booking never is. */
+  /** Some of it was not measured. */
   readonly isEstimate: boolean;
 }
 
@@ -98,6 +101,10 @@ function account(
   const namespace = metadata.namespace ?? '';
   const parts = holds.map((hold) => holding(hold, pods, clusters.get(hold.cluster), usage, placement?.region, nowMs));
   const currency = usage?.currency ?? clusters.get(holds[0]?.cluster ?? '')?.spec.electricity.currency;
+  const booked = [usage, ...(usage?.otherCosts ?? [])].map((one) => one && { [one.currency]: one.costMicros });
+  const spent = parts.map(({ money }) => money);
+  const { [currency ?? '']: micros = 0, ...otherCosts } = [...booked, ...spent].reduce<Money>(addMoney, {});
+  const costMicros = Math.round(micros);
   return {
     kind,
     namespace,
@@ -107,13 +114,17 @@ function account(
     phase: status?.phase ?? 'Pending',
     accelerator: holds[0]?.accelerator ?? placement?.accelerator ?? '',
     held: parts.map(({ held }) => held),
-    live: rounded(parts.map(({ open }) => open).reduce(add, usage ?? NOTHING)),
+    live: { ...rounded(parts.map(({ open }) => open).reduce(add, usage ?? NOTHING)), costMicros },
+    otherCosts: someMoney(otherCosts),
     ...(currency === undefined ? {} : { currency }),
-    isEstimate: usage === undefined || isEstimate(usage) || parts.some(({ open }) => open !== NOTHING),
+    isEstimate: usage === undefined || isEstimate(usage) || parts.some(({ open }) => open.facilityJoules > 0),
   };
 }
 
-/** One hold now, and what it has used since the last booking, by the same formula as the operator's own metrics. */
+/**
+ * One hold now, and what it has used since the last booking, by the same formula as the operator's own metrics. Energy
+ * that agents measure is in the next booking: an estimate of it would be taken back then.
+ */
 function holding(
   hold: Hold,
   pods: number,
@@ -121,7 +132,7 @@ function holding(
   usage: Usage | undefined,
   region: string | undefined,
   nowMs: number,
-): { held: Held; open: Sums } {
+): { held: Held; open: Sums; money?: Money } {
   const gpus = hold.gpusPerNode * pods;
   if (cluster === undefined) return { held: { region: region ?? hold.cluster, gpus }, open: NOTHING };
   const { total = 0, nodes = 0 } = cluster.status?.inventory?.find(({ type }) => type === hold.accelerator) ?? {};
@@ -130,11 +141,16 @@ function holding(
   const accelerator = facts.accelerators.find(({ type }) => type === hold.accelerator) ?? null;
   const { watts } = rates({ cluster: facts, accelerator, gpus, nodeShare: what.nodeShare }, nowMs);
   const fromMs = Math.max(Date.parse(hold.admittedAt), Date.parse(usage?.until ?? hold.admittedAt));
-  const { gpuSeconds, gpuMicros, energy } = estimate({ facts, holding: what }, fromMs, nowMs);
+  const unmetered = () => (usage?.source === 'Integrated' || isMetered(cluster) ? 0 : 1);
+  const { gpuSeconds, gpuMicros, energy } = estimate({ facts, holding: what, unmetered }, fromMs, nowMs);
   const { facilityJoules, carbonGrams } = energy;
-  const open = { gpuSeconds, facilityJoules, costMicros: gpuMicros + energy.costMicros, carbonGrams };
-  return { held: { region: cluster.spec.region, gpus, watts }, open };
+  const open = { ...NOTHING, gpuSeconds, facilityJoules, carbonGrams };
+  const money = { [facts.currency]: gpuMicros + energy.costMicros };
+  return { held: { region: cluster.spec.region, gpus, watts }, open, money };
 }
+
+const isMetered = ({ status }: RegionalCluster): boolean =>
+  status?.conditions?.some((one) => one.type === CONDITION.Metered && one.status === 'True') === true;
 
 /** Reads what the accounts follow from. Without the right to read RegionalClusters they are told as far as they go. */
 export async function readAccounts({

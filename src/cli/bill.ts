@@ -19,7 +19,8 @@ export const bill: Command = {
   count: [0, 0],
   summary: 'GPU-hours, kWh, money and CO2 by tenant, namespace, queue or workload',
   details: `--by is one of ${BILL_KEYS.join(', ')} (default tenant). The sums are those of status.usage, and
-for what holds nodes its use since that was last booked. A deleted object is in no sum.`,
+for what holds nodes its use since that was last booked, but for energy that agents
+measure, which is in the next booking. A deleted object is in no sum.`,
   flags: [...CONNECTION_FLAGS, 'namespace', 'all-namespaces', 'by', ...DISPLAY_FLAGS],
   run: async (session) => {
     const by = (session.flags.by ?? 'tenant') as BillKey;
@@ -47,7 +48,9 @@ export interface BillReport {
 export function billReport(accounts: readonly Account[], by: BillKey): BillReport {
   const used = accounts.filter(({ currency }) => currency !== undefined);
   const inCurrency = (group: readonly Account[], key: string): BillRow[] =>
-    groupBy(group, ({ currency = '' }) => currency).map(([currency, same]) => rowOf(key, currency, same));
+    groupBy(group.flatMap(byCurrency), ({ currency = '' }) => currency).map(([currency, same]) =>
+      rowOf(key, currency, same),
+    );
   return {
     by,
     rows: groupBy(used, KEYS[by]).flatMap(([key, group]) => inCurrency(group, key)),
@@ -56,6 +59,15 @@ export function billReport(accounts: readonly Account[], by: BillKey): BillRepor
 }
 
 const NOTHING: Sums = { gpuSeconds: 0, facilityJoules: 0, costMicros: 0, carbonGrams: 0 };
+
+/** What it spent in other currencies than its own stands for itself. */
+const byCurrency = (account: Account): Account[] => [
+  account,
+  ...Object.entries(account.otherCosts).map(([currency, micros]) => ({
+    ...account,
+    ...{ currency, otherCosts: {}, live: { ...NOTHING, costMicros: Math.round(micros) } },
+  })),
+];
 
 function rowOf(key: string, currency: string, accounts: readonly Account[]): BillRow {
   const sums = accounts.map(({ live }) => live).reduce(add, NOTHING);

@@ -103,6 +103,20 @@ describe('top', () => {
     expect(sum(report.regions)).toBe(sum(report.workloads));
   });
 
+  it('adds no estimate to what agents measure, which would be taken back', () => {
+    const measured = run({
+      status: { phase: 'Running', admission: anAdmission(), usage: usage({ source: 'Integrated', measured: usage() }) },
+    });
+    const [account] = accountsOf([measured], [], clusters, NOW);
+    // Accelerators cost money all the same: 16 boards for half an hour.
+    const live = { gpuSeconds: 36_000, facilityJoules: 3_600_000, costMicros: 69_000_000, carbonGrams: 500 };
+    expect(account).toMatchObject({ live, isEstimate: false });
+    const metered = { type: 'Metered', status: 'True', reason: 'AllReport', message: '' } as const;
+    const conditions = [{ ...metered, lastTransitionTime: '2026-01-01T00:00:00Z' }];
+    const [fresh] = accountsOf([running], [], [cluster('guian', { conditions })], NOW);
+    expect(fresh?.live).toEqual(live);
+  });
+
   it('invents no power where the cluster may not be read', () => {
     const blind = topReport(accountsOf([running], [], [], NOW), []);
     expect(blind.workloads).toMatchObject([{ gpus: 16, facilityJoules: 3_600_000 }]);
@@ -128,6 +142,25 @@ describe('bill', () => {
     expect(report.totals).toMatchObject([
       { key: 'total', currency: 'CNY', gpuSeconds: 36_000, costMicros: 5_000_000 + 64_000_000 + 3_692_000 },
       { key: 'total', currency: 'SGD', gpuSeconds: 7200, costMicros: 5_000_000 },
+    ]);
+  });
+
+  it('adds no sums of different currencies of one workload', () => {
+    const otherCosts = [{ currency: 'USD', costMicros: 7_000_000, reckonedMicros: 0 }];
+    const abroad = cluster('lingang');
+    abroad.spec.electricity.currency = 'USD';
+    const both = serve({
+      status: {
+        ...{ phase: 'Ready', tenant: 'web', usage: usage({ otherCosts }) },
+        admissions: [aHeldReplica(0), aHeldReplica(1, { cluster: 'lingang' })],
+      },
+    });
+    const report = billReport(accountsOf([], [both], [cluster('guian'), abroad], NOW), 'tenant');
+    // Each replica has 8 boards for half an hour more, and half of 9.23 kWh.
+    const more = 32_000_000 + 1_846_000;
+    expect(report.rows).toMatchObject([
+      { currency: 'CNY', workloads: 1, gpuSeconds: 7200 + 28_800, costMicros: 5_000_000 + more },
+      { currency: 'USD', workloads: 1, gpuSeconds: 0, costMicros: 7_000_000 + more },
     ]);
   });
 

@@ -54,7 +54,9 @@ export function usageText(usage: NonNullable<Story['usage']>): string {
   const parts = [
     `${units.gpuHours(usage.gpuSeconds)} GPU-hours`,
     units.marked(`${units.kWh(usage.facilityJoules)} kWh`, estimate),
-    units.marked(units.money(usage.costMicros, usage.currency), estimate),
+    ...[usage, ...(usage.otherCosts ?? [])].map(({ costMicros, currency }) =>
+      units.marked(units.money(costMicros, currency), estimate),
+    ),
     units.marked(`${units.kilograms(usage.carbonGrams)} CO2`, estimate),
   ];
   return `${parts.join(', ')}; until ${usage.until}`;

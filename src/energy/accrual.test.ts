@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { closeInterval, estimate, partsOf, withLateMeasured } from './accrual.ts';
+import { closeInterval, costText, estimate, partsOf, withLateMeasured } from './accrual.ts';
 import { NO_SUMS } from './sums.ts';
 import { FACTS } from './testing.ts';
 import { NO_USE } from './workload-use.ts';
@@ -15,9 +15,9 @@ const use = {
     gpuSeconds: 20,
     gpuJoules: 9000.4,
     facilityJoules: 12_000.4,
-    costMicros: 7.2,
   },
   estimated: { ...NO_SUMS, gpuJoules: 10, facilityJoules: 12 },
+  costs: { ...NO_USE.costs, measured: { CNY: 7.2 } },
 };
 
 describe('closeInterval', () => {
@@ -72,5 +72,33 @@ describe('closeInterval', () => {
     const usage = closeInterval(old, estimate(meter, START, START + 10_000), 'CNY', until, use);
     expect(usage.reckoned?.facilityJoules).toBe(100 + 16_000 * 1.2);
     expect(usage.facilityJoules).toBe(100 + 16_000 * 1.2 + 12_012);
+  });
+
+  it('adds no sums of different currencies', () => {
+    const energy = { ...NO_SUMS, facilityJoules: 1, costMicros: 0 };
+    const interval = (gpuMicros: number) => ({ gpuSeconds: 1, gpuMicros, energy });
+    const first = closeInterval(undefined, interval(1_000_000_000), 'CNY', until);
+    const second = closeInterval(first, interval(50_000_000), 'USD', until);
+    expect(second).toMatchObject({ costMicros: 1_000_000_000, currency: 'CNY', gpuSeconds: 2, facilityJoules: 2 });
+    expect(second.otherCosts).toEqual([{ currency: 'USD', costMicros: 50_000_000, reckonedMicros: 50_000_000 }]);
+    expect(costText(second)).toBe('1000.00 CNY + 50.00 USD');
+    const costs = { measured: { CNY: 7, USD: 3 }, estimated: { USD: 2, EUR: 1 }, final: {} };
+    const told = withLateMeasured(second, { ...use, costs });
+    expect(told.costMicros).toBe(1_000_000_007);
+    expect(told.otherCosts).toEqual([
+      { currency: 'EUR', costMicros: 1, reckonedMicros: 0 },
+      { currency: 'USD', costMicros: 50_000_005, reckonedMicros: 50_000_000 },
+    ]);
+    const third = closeInterval(told, interval(1_000_000), 'USD', until);
+    expect(third.otherCosts?.at(-1)).toEqual({ currency: 'USD', costMicros: 51_000_005, reckonedMicros: 51_000_000 });
+    expect(third.costMicros).toBe(1_000_000_007);
+  });
+
+  it('says money in no more than there is room for', () => {
+    const otherCosts = ['EUR', 'SGD', 'USD'].map((currency) => ({
+      ...{ currency, costMicros: 123_456_789_000_000, reckonedMicros: 0 },
+    }));
+    const usage = { ...closeInterval(undefined, estimate(meter, START, START + 10_000), 'CNY', until), otherCosts };
+    expect(costText(usage)).toMatch(/^0\.\d\d CNY \+ 3 other currencies$/);
   });
 });

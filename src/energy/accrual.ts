@@ -1,6 +1,7 @@
 import type { Admission, Usage } from '../api/index.ts';
 import { QUARTER_HOUR_MS } from '../core/local-time.ts';
 import { boardWatts, type EnergyFacts, valued } from './facts.ts';
+import { addMoney, type Money, someMoney } from './money.ts';
 import { NO_SUMS, plus, type Sums } from './sums.ts';
 import type { WorkloadUse } from './workload-use.ts';
 
@@ -79,7 +80,7 @@ export const PART_KEYS = [
   'carbonMarketGrams',
 ] as const;
 
-const partOf = (of: (key: keyof UsagePart) => number): UsagePart =>
+export const partOf = (of: (key: keyof UsagePart) => number): UsagePart =>
   Object.fromEntries(PART_KEYS.map((key) => [key, of(key)])) as never;
 const NOTHING = partOf(() => 0);
 const filled = (part: NonNullable<Usage['reckoned']> | undefined): UsagePart => partOf((key) => part?.[key] ?? 0);
@@ -104,12 +105,55 @@ export function partsOf(usage: Usage | undefined): UsageParts {
 }
 
 /** The same of what the ledger tells; `final` leaves out what may still be taken back. */
-export const measuredParts = (use: WorkloadUse, final = false): Omit<UsageParts, 'reckoned'> => ({
-  measured: rounded(use.measured),
-  estimated: rounded(final ? use.final : use.estimated),
+export function measuredParts(use: WorkloadUse, currency: string, final = false): Omit<UsageParts, 'reckoned'> {
+  const estimate = final ? 'final' : 'estimated';
+  const part = (of: 'measured' | typeof estimate): UsagePart => {
+    const { [currency]: micros = 0, '': unknown = 0 } = use.costs[of];
+    return rounded({ ...use[of], costMicros: micros + unknown });
+  };
+  return { measured: part('measured'), estimated: part(estimate) };
+}
+
+/** Money of what agents told, in all currencies but that one. */
+export function otherToldOf(use: WorkloadUse, currency: string, final = false): Money {
+  const { [currency]: _, '': __, ...rest } = addMoney(use.costs.measured, use.costs[final ? 'final' : 'estimated']);
+  return rest;
+}
+
+/** The same of all currencies, as a usage has it. */
+export function toldBefore(usage: Usage): Money {
+  const { measured, estimated } = partsOf(usage);
+  return addMoney({ [usage.currency]: measured.costMicros + estimated.costMicros }, otherToldBefore(usage));
+}
+
+const otherToldBefore = ({ otherCosts = [] }: Usage): Money =>
+  Object.fromEntries(otherCosts.map((one) => [one.currency, one.costMicros - one.reckonedMicros]));
+
+/** Reckoned money by currency. */
+export const reckonedCosts = (usage: Usage): Money => ({
+  ...otherReckoned(usage),
+  [usage.currency]: partsOf(usage).reckoned.costMicros,
 });
 
-/** Adds an interval to the closed sums, with what was measured as of now; fractions are rounded once per closing. */
+const otherReckoned = ({ otherCosts = [] }: Usage): Money =>
+  Object.fromEntries(otherCosts.map(({ currency, reckonedMicros }) => [currency, reckonedMicros]));
+
+/** Money in currencies that are not the usage's. */
+function otherCostsOf(usage: Usage, reckoned: Money, use: WorkloadUse | undefined): Pick<Usage, 'otherCosts'> {
+  const told = use === undefined ? otherToldBefore(usage) : otherToldOf(use, usage.currency);
+  const otherCosts = Object.keys(someMoney(addMoney(reckoned, told)))
+    .sort()
+    .map((currency) => {
+      const reckonedMicros = Math.round(reckoned[currency] ?? 0);
+      return { currency, costMicros: reckonedMicros + Math.round(told[currency] ?? 0), reckonedMicros };
+    });
+  return otherCosts.length === 0 ? {} : { otherCosts };
+}
+
+/**
+ * Adds an interval to the closed sums, with what was measured as of now; fractions are rounded once per closing. The
+ * money of a usage is in the currency it began with; of another one it is kept apart.
+ */
 export function closeInterval(
   usage: Usage | undefined,
   interval: Interval,
@@ -119,21 +163,25 @@ export function closeInterval(
 ): Usage {
   const { reckoned: before } = partsOf(usage);
   const { energy, gpuMicros } = interval;
-  const money = energy.costMicros + gpuMicros;
+  const micros = energy.costMicros + gpuMicros;
+  const isOther = usage !== undefined && usage.currency !== currency;
+  const money = isOther ? 0 : micros;
   const reckoned = partOf((key) => Math.round(before[key] + (key === 'costMicros' ? money : energy[key])));
   const gpuSeconds = Math.round((usage?.gpuSeconds ?? 0) + interval.gpuSeconds);
   const closed: Usage = usage ?? { ...NOTHING, gpuSeconds, currency, until, source: 'Estimate' };
-  return withMeasured({ ...closed, gpuSeconds, currency, until }, reckoned, measured);
+  const others = addMoney(otherReckoned(closed), isOther ? { [currency]: micros } : undefined);
+  return withMeasured({ ...closed, gpuSeconds, until }, reckoned, others, measured);
 }
 
 /** What the agents of the nodes have measured takes its place in the sums. */
 export const withLateMeasured = (usage: Usage, measured: WorkloadUse | undefined): Usage =>
-  measured === undefined ? usage : withMeasured(usage, partsOf(usage).reckoned, measured);
+  measured === undefined ? usage : withMeasured(usage, partsOf(usage).reckoned, otherReckoned(usage), measured);
 
 /** While the ledger does not know the workload, what it said before stands. */
-function withMeasured(usage: Usage, reckoned: UsagePart, use: WorkloadUse | undefined): Usage {
-  const { measured, estimated } = use === undefined ? partsOf(usage) : measuredParts(use);
-  const parts = { ...addParts(reckoned, measured, estimated), reckoned };
+function withMeasured(before: Usage, reckoned: UsagePart, others: Money, use: WorkloadUse | undefined): Usage {
+  const { otherCosts: _, ...usage } = before;
+  const { measured, estimated } = use === undefined ? partsOf(before) : measuredParts(use, usage.currency);
+  const parts = { ...addParts(reckoned, measured, estimated), reckoned, ...otherCostsOf(before, others, use) };
   if (use === undefined) return { ...usage, ...parts };
   const { startup, useful, lost } = use.classes;
   const seconds = use.measured.measuredSeconds;
@@ -158,5 +206,12 @@ export const isEstimate = (usage: Pick<Usage, 'source' | 'facilityJoules' | 'mea
 /** Facility energy as people read it; `~` marks an estimate. */
 export const kWhText = (usage: Usage): string =>
   `${isEstimate(usage) ? '~' : ''}${(usage.facilityJoules / 3_600_000).toFixed(3)}`;
-export const costText = (usage: Usage): string => `${(usage.costMicros / 1_000_000).toFixed(2)} ${usage.currency}`;
+/** Money of each currency by itself, in at most 48 characters. */
+export function costText(usage: Usage): string {
+  const [first = '', ...rest] = [usage, ...(usage.otherCosts ?? [])].map(
+    ({ costMicros, currency }) => `${(costMicros / 1_000_000).toFixed(2)} ${currency}`,
+  );
+  const all = [first, ...rest].join(' + ');
+  return all.length <= 48 ? all : `${first} + ${rest.length} other currencies`.slice(0, 48);
+}
 export const co2Text = (usage: Usage): string => `${(usage.carbonGrams / 1000).toFixed(3)} kg`;

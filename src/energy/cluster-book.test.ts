@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { estimatedEnergy } from './accrual.ts';
-import { type BookingContext, bookReport, emptyBook, giveUpNode, type RunOwner, setSilent } from './cluster-book.ts';
+import {
+  type BookingContext,
+  bookReport,
+  emptyBook,
+  giveUpNode,
+  type RunOwner,
+  setCurrency,
+  setSilent,
+} from './cluster-book.ts';
 import { aReportedPod, FACTS, FakeAgent } from './testing.ts';
 import { NO_USE, withRun } from './workload-use.ts';
 
@@ -64,13 +72,13 @@ describe('bookReport', () => {
     bookReport(book, agent.report(at(2)), context(2));
     setSilent(book, 'a/1', owner, 'n', silentFor(2, 10));
     setSilent(book, 'a/1', owner, 'n', silentFor(10, 62));
-    const during = withRun(NO_USE, run() as never);
+    const during = withRun(NO_USE, run() as never, 'CNY');
     expect(during.estimated.gpuJoules).toBeCloseTo(3600 * 700, 6);
     expect(during.final.gpuJoules).toBe(0);
     // An hour away from the API server, but it went on measuring.
     for (let minute = 3; minute <= 62; minute += 1) agent.use(at(minute), pod, 'GPU-a', [500, 60, 0]);
     bookReport(book, agent.report(at(63)), context(63));
-    const after = withRun(NO_USE, run() as never);
+    const after = withRun(NO_USE, run() as never, 'CNY');
     expect(after.estimated.gpuJoules).toBe(0);
     expect(after.measured.gpuJoules).toBeCloseTo(1000 + 60 * 500, 6);
   });
@@ -99,5 +107,27 @@ describe('bookReport', () => {
     agent.use(at(3002), pod, 'GPU-a', [5, 60, 0]);
     bookReport(book, agent.report(at(3003)), context(3003));
     expect(run()?.measured.gpuJoules).toBeCloseTo(5, 6);
+  });
+
+  it('keeps money in the currency it was booked in when that of the cluster is edited', () => {
+    const { book, agent, run } = begun();
+    setCurrency(book, FACTS);
+    agent.use(at(5), pod, 'GPU-a', [3.6e6, 0, 0]);
+    bookReport(book, agent.report(at(6)), context(6));
+    setSilent(book, 'a/1', owner, 'n', silentFor(6, 9));
+    const dollars = { ...FACTS, currency: 'USD', tariff: [{ months: [], hours: [], pricePerKWhMicros: 100_000 }] };
+    expect(setCurrency(book, dollars)).toBe(true);
+    expect(setCurrency(book, dollars)).toBe(false);
+    expect(book.tenants.get('t')).toMatchObject({ measured: { costMicros: 0 }, otherCosts: { CNY: 360_000 } });
+    // What is estimated is not spent yet: it is priced as what comes in its place.
+    const kWh = (180 * (700 + 800) * 1.2) / 3.6e6;
+    const { costs } = withRun(NO_USE, run() as never, 'USD');
+    expect(costs.measured).toEqual({ USD: 0, CNY: 360_000 });
+    expect(costs.estimated.USD).toBeCloseTo(kWh * 100_000, 6);
+    agent.use(at(15), pod, 'GPU-a', [3.6e6, 0, 0]);
+    bookReport(book, agent.report(at(30)), { ...context(30), facts: dollars });
+    expect(withRun(NO_USE, run() as never, 'USD').costs.measured).toEqual({ USD: 120_000, CNY: 360_000 });
+    setCurrency(book, FACTS);
+    expect(book.tenants.get('t')?.otherCosts).toEqual({ USD: 120_000, CNY: 360_000 });
   });
 });

@@ -8,8 +8,9 @@ import {
   shareBefore,
   withSlice,
 } from './classes.ts';
-import { boardWatts, type EnergyFacts, valued } from './facts.ts';
-import { fold, type NodeBook, type Posting } from './node-book.ts';
+import { boardWatts, type EnergyFacts, repriced, valued } from './facts.ts';
+import { addMoney, type Money, NO_MONEY } from './money.ts';
+import { fold, isBooked, type NodeBook, type Posting } from './node-book.ts';
 import type { Report, ReportedPod } from './report.ts';
 import { NO_SUMS, plus, type Sums } from './sums.ts';
 
@@ -35,6 +36,8 @@ export interface RunBook {
   /** Not classed yet, because it goes on. */
   readonly slices: readonly Slice[];
   readonly classes: Classes;
+  /** Money in other currencies than the book's; all else that is booked is of these, too. */
+  readonly otherCosts?: Money;
   /** When something was last booked, by the hub's clock. */
   readonly changedMs: number;
 }
@@ -50,10 +53,14 @@ export interface TenantBook {
   readonly measured: Sums;
   readonly estimated: Sums;
   readonly classes: Classes;
+  /** As of a run. */
+  readonly otherCosts?: Money;
 }
 
 /** The books of some nodes of a cluster: everything that follows from their reports, and nothing else. */
 export interface NodesBook {
+  /** Of the money in all sums; empty: books of before it was kept. */
+  currency: string;
   readonly nodes: Map<string, NodeBook>;
   /** By `<uid of the workload>/<attempt>`. */
   readonly runs: Map<string, RunBook>;
@@ -64,7 +71,8 @@ export interface NodesBook {
   idle: Sums;
 }
 
-export const emptyBook = (): NodesBook => ({
+export const emptyBook = (currency = ''): NodesBook => ({
+  currency,
   nodes: new Map(),
   runs: new Map(),
   tenants: new Map(),
@@ -73,6 +81,34 @@ export const emptyBook = (): NodesBook => ({
 });
 
 const NO_TENANT: TenantBook = { measured: NO_SUMS, estimated: NO_SUMS, classes: NO_CLASSES };
+
+/**
+ * From now on money is in the currency of these facts: what was booked in another one is put aside. What is estimated
+ * for nodes that are silent is priced anew, as what they tell is going to be.
+ */
+export function setCurrency(book: NodesBook, facts: EnergyFacts): boolean {
+  const { currency } = book;
+  if (currency === facts.currency) return false;
+  book.currency = facts.currency;
+  if (currency === '') return true;
+  const putAside = <T extends TenantBook>({ measured, estimated, otherCosts = NO_MONEY, ...rest }: T) => ({
+    ...rest,
+    measured: { ...measured, costMicros: 0 },
+    estimated: { ...estimated, costMicros: 0 },
+    otherCosts: addMoney(otherCosts, { [currency]: measured.costMicros + estimated.costMicros }),
+  });
+  for (const [key, run] of book.runs) {
+    const silent = Object.entries(run.silent).map(([node, time]) => [
+      node,
+      { ...time, sums: repriced(time.sums, facts, time.fromMs) },
+    ]);
+    book.runs.set(key, { ...run, ...putAside(run), silent: Object.fromEntries(silent) });
+  }
+  for (const [tenant, part] of book.tenants) book.tenants.set(tenant, putAside(part));
+  book.others = { ...book.others, costMicros: 0 };
+  book.idle = { ...book.idle, costMicros: 0 };
+  return true;
+}
 
 /** What booking a report needs to know beside it. */
 export interface BookingContext {
@@ -87,11 +123,13 @@ export interface BookingContext {
   readonly skewMs: number;
 }
 
-export type Booking = 'booked' | 'reset' | 'retired';
+export type Booking = 'booked' | 'known' | 'reset' | 'retired';
 
 /** Books what a report tells that is not booked yet. */
 export function bookReport(book: NodesBook, report: Report, context: BookingContext): Booking {
-  const folded = fold(book.nodes.get(report.node), report);
+  const before = book.nodes.get(report.node);
+  if (before !== undefined && isBooked(before, report)) return 'known';
+  const folded = fold(before, report);
   if (folded === undefined) return 'retired';
   book.nodes.set(report.node, folded.book);
   for (const posting of folded.postings) bookPosting(book, posting, Math.max(1, report.boards.length), context);
@@ -167,6 +205,7 @@ function addToRun(book: NodesBook, key: string, addition: Addition): void {
   const classes = run.times.end === undefined ? NO_CLASSES : classesOf(part, run.times);
   const tenant = book.tenants.get(run.owner.tenant) ?? NO_TENANT;
   book.tenants.set(run.owner.tenant, {
+    ...tenant,
     measured: plus(tenant.measured, measured),
     estimated: plus(tenant.estimated, estimated),
     classes: addClasses(tenant.classes, classes),
@@ -237,5 +276,6 @@ export function putTogether(book: NodesBook, key: string): void {
     measured: plus(earlier?.measured ?? NO_SUMS, run.measured),
     estimated: plus(earlier?.estimated ?? NO_SUMS, run.estimated),
     classes: addClasses(earlier?.classes ?? NO_CLASSES, run.classes),
+    otherCosts: addMoney(run.otherCosts ?? NO_MONEY, earlier?.otherCosts),
   });
 }

@@ -53,6 +53,13 @@ export function valued(energy: Energy, facts: EnergyFacts, atMs: number): Sums {
   };
 }
 
+/** The same energy at the price of these facts. */
+export function repriced(sums: Sums, facts: EnergyFacts, atMs: number): Sums {
+  const gpuJoules = (sums.facilityJoules * 1000) / facts.puePermille;
+  const energy = { gpuSeconds: 0, measuredSeconds: 0, gpuJoules, overheadJoules: 0 };
+  return { ...sums, costMicros: valued(energy, facts, atMs).costMicros };
+}
+
 /** Power of a whole board of that type as configured, in watts; 0 where the cluster does not know the type. */
 export function boardWatts({ accelerators }: EnergyFacts, type: string): number {
   const found = accelerators.find((entry) => entry.type === type);

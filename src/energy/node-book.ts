@@ -18,8 +18,10 @@ export interface NodeBook {
   readonly retired: readonly string[];
   /** Number of the last quarter of an hour that is booked. */
   readonly sequence: number;
-  /** Of the last report, by the node's clock. */
+  /** Up to when its time is booked, by the node's clock: when the last report was written, or it was given up. */
   readonly writtenAtMs: number;
+  /** When the last report that is booked was written, by the same clock. */
+  readonly reportMs: number;
   /** Since when use is booked, by the same clock: before, nothing was measured for us. */
   readonly sinceMs: number;
   /** The same where the counters ran before; else 0. */
@@ -91,12 +93,19 @@ export function fold(before: NodeBook | undefined, report: Report): Folded | und
     post(postings, use, rest, openSinceMs, report.writtenAtMs);
   }
   return {
-    book: { ...old, sequence, writtenAtMs: report.writtenAtMs, booked: kept },
+    book: { ...old, sequence, writtenAtMs: report.writtenAtMs, reportMs: report.writtenAtMs, booked: kept },
     postings,
     isReset: isNew,
     startMs,
   };
 }
+
+/**
+ * Whether a report is no news, as one that is read again after a restart: what was estimated since then stands. Clocks
+ * may be set back, so an earlier one can be news; but not of a node that was given up, whose time is booked for good.
+ */
+export const isBooked = (before: NodeBook, { series, writtenAtMs }: Report): boolean =>
+  before.series === series && (writtenAtMs === before.reportMs || (before.isGivenUp && writtenAtMs < before.reportMs));
 
 /** Of another series than before, of which nothing is booked yet. */
 const successor = (before: NodeBook | undefined, report: Report): NodeBook => ({
@@ -107,6 +116,7 @@ const successor = (before: NodeBook | undefined, report: Report): NodeBook => ({
       : [...before.retired, before.series].slice(-MAX_RETIRED),
   sequence: 0,
   writtenAtMs: report.writtenAtMs,
+  reportMs: report.writtenAtMs,
   sinceMs: before === undefined || before.isGivenUp ? report.writtenAtMs : before.sinceMs,
   baselineMs: 0,
   isGivenUp: false,

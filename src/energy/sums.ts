@@ -9,7 +9,7 @@ export interface Sums {
   readonly itJoules: number;
   /** The same times PUE. */
   readonly facilityJoules: number;
-  /** Electricity at its price then, in millionths of the currency. */
+  /** Electricity at its price then, in millionths of the currency of what the sums are of. */
   readonly costMicros: number;
   /** By the grid of the location. */
   readonly carbonGrams: number;

@@ -1,10 +1,21 @@
 import { z } from 'zod';
-import { CONDITION, jsonText, LABEL, type ModelServing, type ModelTraining } from '../api/index.ts';
-import { addParts, PART_KEYS, partsOf, type UsagePart } from '../energy/index.ts';
+import { CONDITION, jsonText, LABEL, type ModelServing, type ModelTraining, type Usage } from '../api/index.ts';
+import {
+  addParts,
+  type Money,
+  NO_MONEY,
+  PART_KEYS,
+  partOf,
+  partsOf,
+  reckonedCosts,
+  someMoney,
+  type UsagePart,
+} from '../energy/index.ts';
 import { type HubStores, tenantOf } from '../hub/index.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { CONFIG_MAPS, type KubeObject } from '../kube/resource.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { type HeldPlace, heldOf, type Place, placesOf, placesOfMoney } from './held-places.ts';
 import { keepMap } from './keep-map.ts';
 
 type Workload = ModelTraining | ModelServing;
@@ -20,11 +31,29 @@ export interface Account {
   readonly failed: number;
 }
 
+/** What is added to an account. */
+interface Addition {
+  readonly gpuSeconds?: number;
+  readonly energy?: UsagePart;
+  /** Of the energy, of 1. */
+  readonly share?: number;
+  readonly micros?: number;
+  readonly succeeded?: number;
+  readonly failed?: number;
+}
+type Where = Pick<Account, 'tenant' | 'region' | 'currency'>;
+
 /** What of a workload is counted. */
 interface Counted {
   readonly gpuSeconds: number;
   readonly reckoned: UsagePart;
   readonly isOver: boolean;
+  /** Reckoned money in other currencies than the usage's. */
+  readonly otherCosts: Money;
+  /** What it held then, or last: what is counted next was used there. */
+  readonly held: readonly HeldPlace[];
+  /** Up to when its use is counted. */
+  readonly untilMs: number;
 }
 
 interface Page {
@@ -35,12 +64,24 @@ interface Page {
   isDirty: boolean;
 }
 
-const part = z
-  .array(z.number())
-  .transform((list): UsagePart => Object.fromEntries(PART_KEYS.map((key, at) => [key, list[at] ?? 0])) as never);
+const part = z.array(z.number()).transform((list): UsagePart => partOf((key) => list[PART_KEYS.indexOf(key)] ?? 0));
+const place = z
+  .tuple([z.number(), z.string(), z.string(), z.number(), z.number()])
+  .transform(([attempt, region, currency, gpus, sinceMs]): HeldPlace => ({ attempt, region, currency, gpus, sinceMs }));
 const counted = z
-  .tuple([z.number(), part, z.boolean()])
-  .transform(([gpuSeconds, reckoned, isOver]): Counted => ({ gpuSeconds, reckoned, isOver }));
+  .tuple([
+    z.number(),
+    part,
+    z.boolean(),
+    z.array(place).default([]),
+    z.number().default(0),
+    z.record(z.string(), z.number()).default({}),
+  ])
+  .transform(
+    ([gpuSeconds, reckoned, isOver, held, untilMs, otherCosts]): Counted => ({
+      ...{ gpuSeconds, reckoned, isOver, held, untilMs, otherCosts },
+    }),
+  );
 const account = z.tuple([z.string(), z.string(), z.string(), z.number(), part, z.number(), z.number()]).transform(
   ([tenant, region, currency, gpuSeconds, reckoned, succeeded, failed]): Account => ({
     tenant,
@@ -55,10 +96,21 @@ const account = z.tuple([z.string(), z.string(), z.string(), z.number(), part, z
 const pageData = z.object({ counted: z.record(z.string(), counted), accounts: z.array(account) });
 
 const PREFIX = 'aidc-accounts-';
+const listOfPlace = ({ attempt, region, currency, gpus, sinceMs }: HeldPlace): (number | string)[] => [
+  ...[attempt, region, currency, gpus, sinceMs],
+];
 const listOf = (of: UsagePart): number[] => PART_KEYS.map((key) => of[key]);
-const keyOf = ({ tenant, region, currency }: Pick<Account, 'tenant' | 'region' | 'currency'>): string =>
-  [tenant, region, currency].join('\n');
-const NOTHING: Counted = { gpuSeconds: 0, reckoned: partsOf(undefined).reckoned, isOver: false };
+const keyOf = ({ tenant, region, currency }: Where): string => [tenant, region, currency].join('\n');
+const NOTHING: Counted = {
+  ...{
+    gpuSeconds: 0,
+    reckoned: partsOf(undefined).reckoned,
+    isOver: false,
+    held: [],
+    untilMs: 0,
+    otherCosts: NO_MONEY,
+  },
+};
 
 export interface AccountsOptions {
   readonly hub: HubStores;
@@ -133,30 +185,55 @@ export class Accounts {
     const usage = status?.usage;
     const page = this.#page(uid);
     const before = page.counted.get(uid) ?? NOTHING;
-    const result = resultOf(object);
-    const isOver = before.isOver || result !== undefined;
-    if (usage !== undefined) {
-      const { reckoned } = partsOf(usage);
-      const grown = growth(before.reckoned, reckoned);
-      const gpuSeconds = Math.max(0, usage.gpuSeconds - before.gpuSeconds);
-      const isNews = gpuSeconds > 0 || PART_KEYS.some((key) => grown[key] > 0) || isOver !== before.isOver;
-      if (isNews) {
-        const tenant = status?.tenant ?? tenantOf(this.#options.hub, metadata.namespace ?? '');
-        const where = { tenant, region: status?.placement?.region ?? '', currency: usage.currency };
-        const known = page.accounts.get(keyOf(where));
-        const first = !before.isOver;
-        page.accounts.set(keyOf(where), {
-          ...where,
-          gpuSeconds: (known?.gpuSeconds ?? 0) + gpuSeconds,
-          reckoned: addParts(known?.reckoned ?? NOTHING.reckoned, grown),
-          succeeded: (known?.succeeded ?? 0) + (first && result === 'succeeded' ? 1 : 0),
-          failed: (known?.failed ?? 0) + (first && result === 'failed' ? 1 : 0),
-        });
-        page.counted.set(uid, { gpuSeconds: usage.gpuSeconds, reckoned, isOver });
-        page.isDirty = true;
+    const result = before.isOver ? undefined : resultOf(object);
+    const { reckoned = before.reckoned, costs = {} } = usage === undefined ? {} : reckonedOf(usage);
+    const now: Counted = {
+      gpuSeconds: usage?.gpuSeconds ?? before.gpuSeconds,
+      ...{ reckoned, otherCosts: { ...before.otherCosts, ...costs } },
+      isOver: before.isOver || result !== undefined,
+      held: heldOf(object, before.held, (cluster) => this.#placeOf(cluster)),
+      untilMs: usage === undefined ? before.untilMs : Date.parse(usage.until),
+    };
+    const grown = growth(before, now, usage?.currency ?? '');
+    const isGrown = PART_KEYS.some((key) => grown.energy[key] > 0) || Object.keys(grown.money).length > 0;
+    const isNews = grown.gpuSeconds > 0 || isGrown || result !== undefined;
+    if (isNews) {
+      const tenant = status?.tenant ?? tenantOf(this.#options.hub, metadata.namespace ?? '');
+      const fallback = { region: status?.placement?.region ?? '', currency: usage?.currency ?? '' };
+      const places = placesOf(before, now, fallback);
+      for (const { share, ...place } of places) {
+        this.#add(page, { tenant, ...place }, { gpuSeconds: grown.gpuSeconds * share, energy: grown.energy, share });
       }
+      for (const [currency, micros] of Object.entries(grown.money)) {
+        for (const { region, share } of placesOfMoney(places, currency)) {
+          this.#add(page, { tenant, region, currency }, { micros: micros * share });
+        }
+      }
+      const { region, currency } = places.at(-1) ?? fallback;
+      if (result !== undefined) this.#add(page, { tenant, region, currency }, { [result]: 1 });
+    }
+    if (isNews || JSON.stringify(before.held) !== JSON.stringify(now.held)) {
+      page.counted.set(uid, now);
+      page.isDirty = true;
     }
     if (isGone && page.counted.delete(uid)) page.isDirty = true;
+  }
+
+  #placeOf(cluster: string): Place | undefined {
+    const spec = this.#options.hub.clusters.get(cluster)?.spec;
+    return spec && { region: spec.region, currency: spec.electricity.currency };
+  }
+
+  #add(page: Page, where: Where, { gpuSeconds = 0, energy, share = 1, micros = 0, ...results }: Addition): void {
+    const known = page.accounts.get(keyOf(where)) ?? { ...NOTHING, ...where, succeeded: 0, failed: 0 };
+    const part = partOf((key) => known.reckoned[key] + (energy?.[key] ?? 0) * share);
+    page.accounts.set(keyOf(where), {
+      ...where,
+      gpuSeconds: known.gpuSeconds + gpuSeconds,
+      reckoned: { ...part, costMicros: part.costMicros + micros },
+      succeeded: known.succeeded + (results.succeeded ?? 0),
+      failed: known.failed + (results.failed ?? 0),
+    });
   }
 
   #page(uid: string): Page {
@@ -176,9 +253,9 @@ export class Accounts {
     const name = `${PREFIX}${digit}`;
     const text = JSON.stringify({
       counted: Object.fromEntries(
-        [...page.counted].map(([uid, { gpuSeconds, reckoned, isOver }]) => [
+        [...page.counted].map(([uid, { gpuSeconds, reckoned, isOver, held, untilMs, otherCosts }]) => [
           uid,
-          [gpuSeconds, listOf(reckoned), isOver],
+          [gpuSeconds, listOf(reckoned), isOver, held.map(listOfPlace), untilMs, otherCosts],
         ]),
       ),
       accounts: [...page.accounts.values()].map((one) => [
@@ -222,8 +299,28 @@ export class Accounts {
   }
 }
 
-const growth = (before: UsagePart, now: UsagePart): UsagePart =>
-  Object.fromEntries(PART_KEYS.map((key) => [key, Math.max(0, now[key] - before[key])])) as never;
+/** What a usage reckons: its sums, and money in other currencies than its own. */
+function reckonedOf(usage: Usage): { readonly reckoned: UsagePart; readonly costs: Money } {
+  const { [usage.currency]: _, ...costs } = reckonedCosts(usage);
+  return { reckoned: partsOf(usage).reckoned, costs };
+}
+
+interface Growth {
+  readonly gpuSeconds: number;
+  /** Without money. */
+  readonly energy: UsagePart;
+  readonly money: Money;
+}
+
+function growth(before: Counted, now: Counted, currency: string): Growth {
+  const grown = partOf((key) => Math.max(0, now.reckoned[key] - before.reckoned[key]));
+  const others = Object.entries(now.otherCosts).map(([of, micros]) => [of, micros - (before.otherCosts[of] ?? 0)]);
+  return {
+    gpuSeconds: Math.max(0, now.gpuSeconds - before.gpuSeconds),
+    energy: { ...grown, costMicros: 0 },
+    money: someMoney({ ...Object.fromEntries(others), [currency]: grown.costMicros }),
+  };
+}
 
 function resultOf({ status }: Workload): 'succeeded' | 'failed' | undefined {
   const is = (type: string): boolean =>

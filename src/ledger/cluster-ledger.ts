@@ -1,12 +1,15 @@
 import { runOfLabels, uidOf } from '../api/index.ts';
 import {
   addClasses,
+  addMoney,
   type BookingContext,
   bookReport,
   type EnergyFacts,
   energyFactsOf,
   estimatedEnergy,
   giveUpNode,
+  type Money,
+  NO_MONEY,
   NO_SUMS,
   NO_USE,
   plus,
@@ -14,6 +17,7 @@ import {
   type ReportedPod,
   type RunBook,
   type Sums,
+  setCurrency,
   setSilent,
   setTimes,
   type TenantBook,
@@ -30,6 +34,8 @@ import type { Workloads } from './workloads.ts';
 /** What is booked and kept of a cluster: it can be told, since no restart takes it back. */
 export interface Told {
   readonly region: string;
+  /** Money of tenants by currency; '': not known, of books of before it was kept. */
+  readonly costs: ReadonlyMap<string, Money>;
   /** By uid of the workload. */
   readonly uses: ReadonlyMap<string, ToldUse>;
   readonly tenants: ReadonlyMap<string, TenantBook>;
@@ -130,6 +136,7 @@ export class ClusterLedger {
     const facts = energyFactsOf(member.object);
     const skewMs = member.clockSkewMs ?? 0;
     const { region } = member.object.spec;
+    for (const shard of this.#shards) if (setCurrency(shard.book, facts)) shard.isDirty = true;
     for (const object of member.energyReports.list())
       this.#bookReport(object, { member, facts, region, nowMs, skewMs });
     for (const key of this.#booked.keys()) {
@@ -140,6 +147,7 @@ export class ClusterLedger {
     this.#bookTimes(nowMs, skewMs);
     this.#bookSilence(member, facts, nowMs, skewMs);
     this.#settle(nowMs);
+    if (member.synced) this.#forgetNodes(member);
   }
 
   /** Writes the books that have changed, and tells what is in them. @throws where a write fails */
@@ -173,20 +181,25 @@ export class ClusterLedger {
       return;
     }
     const { nowMs, skewMs } = around;
-    const shard = this.#shardOf(report.node) ?? this.#newPlace(around.region);
+    const known = this.#shardOf(report.node);
+    // Of a node that is gone, and forgotten: nothing of it can be booked any more.
+    if (known === undefined && nowMs - (report.writtenAtMs - skewMs) > GIVE_UP_MS) return;
+    const shard = known ?? this.#newPlace(around);
     const unseeded = new Set<string>();
     const result = bookReport(shard.book, report, this.#context(around, shard, unseeded));
     if (result === 'retired') {
       this.#refuse(key, `another agent of node ${report.node} has taken over (series ${report.series} is over)`);
       return;
     }
-    shard.isDirty = true;
     this.#refused.delete(key);
+    if (isFirst || result !== 'known')
+      this.#heardMs.set(report.node, isFirst ? Math.min(nowMs, report.writtenAtMs - skewMs) : nowMs);
+    if (result === 'known') return;
+    shard.isDirty = true;
     if (result === 'reset') {
       this.#options.count('resets');
       this.#options.logger.info('counters of a node began anew', { cluster: this.name, node: report.node });
     }
-    this.#heardMs.set(report.node, isFirst ? Math.min(nowMs, report.writtenAtMs - skewMs) : nowMs);
     for (const run of unseeded) this.#seed(shard, run);
   }
 
@@ -284,6 +297,21 @@ export class ClusterLedger {
     }
   }
 
+  /** Nodes that are gone and given up; their sums stay. Of what is held the book still tells what it estimated. */
+  #forgetNodes(member: Member): void {
+    const { workloads } = this.#options;
+    for (const shard of this.#shards) {
+      for (const [node, { isGivenUp }] of shard.book.nodes) {
+        if (!isGivenUp || member.nodes.has(node)) continue;
+        const isHeld = [...workloads.held(this.name)].some((run) => workloads.nodesOf(run.admission).includes(node));
+        if (isHeld) continue;
+        shard.book.nodes.delete(node);
+        this.#heardMs.delete(node);
+        shard.isDirty = true;
+      }
+    }
+  }
+
   #heard(node: string): number {
     return this.#heardMs.get(node) ?? this.#shardOf(node)?.book.nodes.get(node)?.writtenAtMs ?? 0;
   }
@@ -296,10 +324,11 @@ export class ClusterLedger {
     return this.#shards.find(({ book }) => book.nodes.has(node));
   }
 
-  #newPlace(region: string): Shard {
-    const last = this.#shards.at(-1);
-    if (last !== undefined && last.book.nodes.size < NODES_PER_SHARD) return last;
+  #newPlace({ region, facts }: Around): Shard {
+    const roomy = this.#shards.find(({ book }) => book.nodes.size < NODES_PER_SHARD);
+    if (roomy !== undefined) return roomy;
     const shard = this.#options.checkpoints.newShard(this.name, region, this.#nextNumber);
+    setCurrency(shard.book, facts);
     this.#nextNumber += 1;
     this.#shards.push(shard);
     return shard;
@@ -308,18 +337,24 @@ export class ClusterLedger {
   #tell(): void {
     const uses = new Map<string, ToldUse>();
     const tenants = new Map<string, TenantBook>();
+    const costs = new Map<string, Money>();
     let [others, idle] = [NO_SUMS, NO_SUMS];
     for (const { book } of this.#shards) {
       for (const [key, run] of book.runs) {
         const known = uses.get(uidOf(key));
         const hasEnded = known?.hasEnded === true || run.times.end !== undefined;
-        uses.set(uidOf(key), { ...withRun(known ?? NO_USE, run), owner: run.owner, hasEnded });
+        uses.set(uidOf(key), { ...withRun(known ?? NO_USE, run, book.currency), owner: run.owner, hasEnded });
       }
-      for (const [tenant, part] of book.tenants) tenants.set(tenant, addTenant(tenants.get(tenant), part));
+      for (const [tenant, part] of book.tenants) {
+        tenants.set(tenant, addTenant(tenants.get(tenant), part));
+        const { measured, estimated, otherCosts } = part;
+        const cost = addMoney({ [book.currency]: measured.costMicros + estimated.costMicros }, otherCosts);
+        costs.set(tenant, addMoney(costs.get(tenant) ?? NO_MONEY, cost));
+      }
       others = plus(others, book.others);
       idle = plus(idle, book.idle);
     }
-    this.#told = { region: this.#shards[0]?.region ?? '', uses, tenants, others, idle };
+    this.#told = { region: this.#shards[0]?.region ?? '', costs, uses, tenants, others, idle };
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bookReport, emptyBook, setSilent, setTimes } from '../energy/index.ts';
+import { bookReport, emptyBook, setCurrency, setSilent, setTimes } from '../energy/index.ts';
 import { NO_SUMS } from '../energy/sums.ts';
 import { aReportedPod, FACTS, FakeAgent } from '../energy/testing.ts';
 import { decodeBook, encodeBook } from './codec.ts';
@@ -9,7 +9,7 @@ const owner = { kind: 'ModelTraining', namespace: 'ns', name: 'a', tenant: 't', 
 const context = { facts: FACTS, owner: () => owner, runOf: () => undefined, nowMs: START, skewMs: 0 };
 
 function aBook() {
-  const book = emptyBook();
+  const book = emptyBook('USD');
   const agent = new FakeAgent('n', 's', START);
   bookReport(book, agent.report(START), context);
   for (const pod of [null, aReportedPod('a/1'), aReportedPod('a/2')]) {
@@ -17,6 +17,7 @@ function aBook() {
     agent.use(START + 1, pod, 'GPU-b', [1000.125, 60, 5]);
   }
   bookReport(book, agent.report(START + 60_000), context);
+  setCurrency(book, FACTS);
   setTimes(book, 'a/1', { readyMs: START, end: 'cutOff' }, START);
   setSilent(book, 'a/2', owner, 'n', { fromMs: START, toMs: START + 1, sums: { ...NO_SUMS, gpuJoules: 1 } });
   return { book, agent };
@@ -36,6 +37,16 @@ describe('books in a ConfigMap', () => {
     const report = agent.report(START + 120_000);
     for (const one of [book, read.book]) bookReport(one, report, context);
     expect(read.book).toEqual(book);
+  });
+
+  it('are read where they do not say when the last report was written', () => {
+    const { book } = aBook();
+    const { nodes = '' } = encodeBook(book, 'guian');
+    const { n } = JSON.parse(nodes);
+    const { reportMs, ...old } = n;
+    expect(reportMs).toBe(START + 60_000);
+    const read = decodeBook({ ...encodeBook(book, 'guian'), nodes: JSON.stringify({ n: old }) });
+    expect(read).toEqual({ book, region: 'guian' });
   });
 
   it.each([

@@ -11,6 +11,7 @@ import {
   type RunBook,
   type Slice,
   sumsOf,
+  type TenantBook,
 } from '../energy/index.ts';
 
 /** Of the ConfigMaps below. Of another format nothing is read, and nothing is overwritten. */
@@ -23,6 +24,7 @@ const classed = z.tuple([amount, amount]).transform(([gpuSeconds, facilityJoules
 const classes = z
   .tuple([classed, classed, classed])
   .transform(([startup, useful, lost]): Classes => ({ startup, useful, lost }));
+const money = z.record(z.string(), amount).optional();
 const index = z.int().min(-1);
 
 const nodeBook = z
@@ -31,6 +33,8 @@ const nodeBook = z
     retired: z.array(z.string()),
     sequence: z.int().nonnegative(),
     writtenAtMs: z.number(),
+    /** Books of before this was kept have none. */
+    reportMs: z.number().optional(),
     sinceMs: z.number(),
     baselineMs: z.number(),
     isGivenUp: z.boolean(),
@@ -47,7 +51,11 @@ const nodeBook = z
       const [a, b, c, d, e, f] = amounts;
       return { pod, gpu: gpus[gpuIndex] ?? '', all: [a, b, c] as const, ahead: [d, e, f] as const };
     });
-    return { ...rest, booked: new Map(entries.map((entry) => [bookedKey(entry), entry])) };
+    return {
+      ...rest,
+      reportMs: rest.reportMs ?? rest.writtenAtMs,
+      booked: new Map(entries.map((entry) => [bookedKey(entry), entry])),
+    };
   });
 
 const runBook = z
@@ -73,15 +81,20 @@ const runBook = z
         .transform(([fromMs, toMs, gpuSeconds, facilityJoules]) => ({ fromMs, toMs, gpuSeconds, facilityJoules })),
     ),
     classes,
+    otherCosts: money,
     changedMs: z.number(),
   })
   .transform((run) => run as RunBook);
 
-const tenantBook = z.object({ measured: sums, estimated: sums, classes });
+const tenantBook = z
+  .object({ measured: sums, estimated: sums, classes, otherCosts: money })
+  .transform((tenant) => tenant as TenantBook);
 
 const data = z.object({
   format: z.literal(FORMAT),
   region: z.string(),
+  /** Of books of before it was kept, not known. */
+  currency: z.string().default(''),
   nodes: jsonText(z.record(z.string(), nodeBook)),
   runs: jsonText(z.record(z.string(), runBook)),
   tenants: jsonText(z.record(z.string(), tenantBook)),
@@ -104,13 +117,14 @@ export function encodeBook(book: NodesBook, region: string): Record<string, stri
       classes: encodeClasses(run.classes),
     },
   ]);
-  const tenants = [...book.tenants].map(([tenant, { measured, estimated, classes: by }]) => [
+  const tenants = [...book.tenants].map(([tenant, { measured, estimated, classes: by, ...rest }]) => [
     tenant,
-    { measured: listOf(measured), estimated: listOf(estimated), classes: encodeClasses(by) },
+    { ...rest, measured: listOf(measured), estimated: listOf(estimated), classes: encodeClasses(by) },
   ]);
   return {
     format: FORMAT,
     region,
+    currency: book.currency,
     nodes: JSON.stringify(Object.fromEntries([...book.nodes].map(([name, node]) => [name, encodeNode(node)]))),
     runs: JSON.stringify(Object.fromEntries(runs)),
     tenants: JSON.stringify(Object.fromEntries(tenants)),
@@ -126,9 +140,9 @@ export function decodeBook(raw: unknown): { readonly book: NodesBook; readonly r
     const { path, message } = parsed.error.issues[0] ?? { path: [], message: '' };
     return `${path.join('.') || 'data'}: ${message}`;
   }
-  const { region, nodes, runs, tenants, others, idle } = parsed.data;
+  const { region, currency, nodes, runs, tenants, others, idle } = parsed.data;
   const book: NodesBook = {
-    ...emptyBook(),
+    ...emptyBook(currency),
     nodes: new Map(Object.entries(nodes)),
     runs: new Map(Object.entries(runs)),
     tenants: new Map(Object.entries(tenants)),

@@ -1,5 +1,5 @@
 import { type Admission, ANNOTATION, runOfLabels } from '../api/index.ts';
-import { addClasses, type EnergySource, NO_USE, plus, type RunOwner, type WorkloadUse } from '../energy/index.ts';
+import { addUse, type EnergySource, NO_USE, type RunOwner, type WorkloadUse } from '../energy/index.ts';
 import type { HubStores } from '../hub/index.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Member, MemberPod, MemberSource } from '../regions/index.ts';
@@ -237,12 +237,12 @@ export class Ledger implements EnergySource {
   }
 }
 
-const changed = (a: WorkloadUse, b: WorkloadUse): boolean =>
-  JSON.stringify([a.measured, a.estimated, a.classes]) !== JSON.stringify([b.measured, b.estimated, b.classes]);
+const tellable = ({ measured, estimated, classes, costs }: WorkloadUse): unknown[] => [
+  measured,
+  estimated,
+  classes,
+  costs,
+];
 
-const addUse = (a: WorkloadUse, b: WorkloadUse): WorkloadUse => ({
-  measured: plus(a.measured, b.measured),
-  estimated: plus(a.estimated, b.estimated),
-  final: plus(a.final, b.final),
-  classes: addClasses(a.classes, b.classes),
-});
+const changed = (a: WorkloadUse, b: WorkloadUse): boolean =>
+  JSON.stringify(tellable(a)) !== JSON.stringify(tellable(b));

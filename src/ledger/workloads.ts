@@ -11,6 +11,7 @@ import {
   type RunBook,
   type RunOwner,
   type RunTimes,
+  toldBefore,
 } from '../energy/index.ts';
 import { boardsPerNode, type HubStores, tenantOf } from '../hub/index.ts';
 import type { Member } from '../regions/index.ts';
@@ -128,7 +129,7 @@ export class Workloads {
   }
 
   /** What status says was measured of a workload whose books were lost; undefined: nothing. */
-  measuredBefore(uid: string): Pick<RunBook, 'measured' | 'estimated' | 'classes'> | undefined {
+  measuredBefore(uid: string): MeasuredBefore | undefined {
     const usage = this.#byUid.get(uid)?.object.status?.usage;
     return usage?.source === 'Integrated' ? fromUsage(usage) : undefined;
   }
@@ -160,12 +161,19 @@ function servingTimes(
   return held === undefined || isGone ? { ...readyMs, end: 'well' } : readyMs;
 }
 
-function fromUsage(usage: Usage): Pick<RunBook, 'measured' | 'estimated' | 'classes'> {
+type MeasuredBefore = Pick<RunBook, 'measured' | 'estimated' | 'classes' | 'otherCosts'>;
+
+function fromUsage(usage: Usage): MeasuredBefore {
   const { measured, estimated } = partsOf(usage);
   const classed = (facilityJoules = 0): Classed => ({ ...NO_CLASSED, facilityJoules });
   return {
-    measured: { ...NO_SUMS, ...measured, measuredSeconds: (usage.gpuSeconds * (usage.coveragePermille ?? 0)) / 1000 },
-    estimated: { ...NO_SUMS, ...estimated },
+    measured: {
+      ...{ ...NO_SUMS, ...measured, costMicros: 0 },
+      measuredSeconds: (usage.gpuSeconds * (usage.coveragePermille ?? 0)) / 1000,
+    },
+    estimated: { ...NO_SUMS, ...estimated, costMicros: 0 },
+    // Whatever the currency of the books is.
+    otherCosts: toldBefore(usage),
     classes: {
       startup: classed(usage.startupJoules),
       useful: classed(usage.usefulJoules),

@@ -103,32 +103,35 @@ export class LedgerMetrics {
   }
 
   #tenants(): void {
-    for (const [cluster, { region, tenants }] of this.#ledger.told) {
-      const currency = this.#hub.clusters.get(cluster)?.spec.electricity.currency;
+    for (const { region, tenants, costs } of this.#ledger.told.values()) {
       for (const [tenant, { measured, estimated, classes }] of tenants) {
         const labels = { tenant, region };
-        this.#energy(labels, 'integrated', measured, currency);
-        this.#energy(labels, 'estimate', estimated, currency);
+        this.#energy(labels, 'integrated', measured);
+        this.#energy(labels, 'estimate', estimated);
+        for (const [currency, micros] of Object.entries(costs.get(tenant) ?? {})) this.#money(labels, currency, micros);
         for (const name of CLASSES) this.#classed.inc({ ...labels, class: name }, classes[name].facilityJoules);
       }
     }
     for (const account of this.#ledger.accounts) {
       const labels = { tenant: account.tenant, region: account.region };
-      this.#energy(labels, 'estimate', account.reckoned, account.currency);
+      this.#energy(labels, 'estimate', account.reckoned);
+      this.#money(labels, account.currency, account.reckoned.costMicros);
       this.#gpuSeconds.inc(labels, account.gpuSeconds);
       this.#workloads.inc({ ...labels, result: 'succeeded' }, account.succeeded);
       this.#workloads.inc({ ...labels, result: 'failed' }, account.failed);
     }
   }
 
+  #money(labels: Readonly<Record<(typeof TENANT)[number], string>>, currency: string, micros: number): void {
+    if (currency !== '') this.#cost.inc({ ...labels, currency }, micros / 1_000_000);
+  }
+
   #energy(
-    labels: { readonly tenant: string; readonly region: string },
+    labels: Readonly<Record<(typeof TENANT)[number], string>>,
     source: string,
     sums: Omit<Sums, 'gpuSeconds' | 'measuredSeconds'>,
-    currency: string | undefined,
   ): void {
     for (const [scope, key] of Object.entries(SCOPES)) this.#joules.inc({ ...labels, scope, source }, sums[key]);
-    if (currency !== undefined) this.#cost.inc({ ...labels, currency }, sums.costMicros / 1_000_000);
     this.#carbon.inc({ ...labels, accounting: 'location' }, sums.carbonGrams);
     this.#carbon.inc({ ...labels, accounting: 'market' }, sums.carbonMarketGrams);
   }

@@ -1,7 +1,8 @@
 import { Registry } from 'prom-client';
 import { expect, it } from 'vitest';
 import { aServing, aTraining } from '../../test/support/builders.ts';
-import type { ModelServing, ModelTraining } from '../api/index.ts';
+import type { ModelServing, ModelTraining, Usage } from '../api/index.ts';
+import { NO_USE, type WorkloadUse } from '../energy/index.ts';
 import { WorkloadMetrics } from './workload-metrics.ts';
 
 const at = (second: number) => ({ creationTimestamp: `2026-01-01T00:00:0${second}Z` });
@@ -32,4 +33,25 @@ it('has series of the oldest workloads of both kinds, and says how many have non
   expect(await shown(2, trainings, servings)).toEqual({ names: ['a', 'b'], omitted: '3' });
   expect(await shown(2, trainings.toReversed(), servings.toReversed())).toEqual({ names: ['a', 'b'], omitted: '3' });
   expect(await shown(0, trainings, servings)).toEqual({ names: [], omitted: '5' });
+});
+
+it('has a series of money for each currency', async () => {
+  const registry = new Registry();
+  const sums = { gpuSeconds: 1, facilityJoules: 1, carbonGrams: 0, until: at(0).creationTimestamp };
+  const otherCosts = [{ currency: 'USD', costMicros: 50_000_000, reckonedMicros: 30_000_000 }];
+  const usage: Usage = { ...sums, costMicros: 1_000_000_000, currency: 'CNY', source: 'Estimate', otherCosts };
+  const hub = { trainings: { list: () => [aTraining({ status: { usage } })] }, servings: { list: () => [] } } as never;
+  const money = { measured: { CNY: 1_000_000, USD: 2_000_000 }, estimated: { USD: 9e6 }, final: { USD: 1_000_000 } };
+  const costOf = async (use: WorkloadUse | undefined): Promise<string[]> => {
+    registry.clear();
+    const ledger = { isLoaded: true, use: () => use, unmetered: () => 0 };
+    new WorkloadMetrics(registry, hub, { get: () => undefined }, ledger, () => 0, 9).collect();
+    const text = await registry.metrics();
+    return [...text.matchAll(/^aidc_workload_energy_cost_total{.*currency="(\w+)".*} (.*)$/gm)]
+      .map(([, currency, value]) => `${currency} ${value}`)
+      .sort();
+  };
+  expect(await costOf(undefined)).toEqual(['CNY 1000', 'USD 50']);
+  // What the ledger tells takes the place of what status says was measured.
+  expect(await costOf({ ...NO_USE, costs: money })).toEqual(['CNY 1001', 'USD 33']);
 });

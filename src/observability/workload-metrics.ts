@@ -10,12 +10,17 @@ import {
 } from '../api/index.ts';
 import { assignmentSummary } from '../core/assignment.ts';
 import {
+  addMoney,
   energyFactsOf,
   estimate,
   holdingOf,
   type Meter,
+  type Money,
   measuredParts,
+  otherToldOf,
   partsOf,
+  reckonedCosts,
+  toldBefore,
   type UsagePart,
 } from '../energy/index.ts';
 import { boardsPerNode, type HubStores } from '../hub/index.ts';
@@ -216,26 +221,38 @@ export class WorkloadMetrics {
     const { usage } = status ?? {};
     const use = this.#ledger.use(metadata.uid ?? '');
     const { reckoned, ...kept } = partsOf(usage);
-    const { measured, estimated } = use === undefined ? kept : measuredParts(use, true);
-    const open = held.map(({ meter, sinceMs }) => estimate(meter, sinceMs, this.#now()));
-    const gpuSeconds = open.reduce((sum, one) => sum + one.gpuSeconds, usage?.gpuSeconds ?? 0);
     const currency = usage?.currency ?? held[0]?.meter.facts.currency;
     if (currency === undefined) return;
+    const { measured, estimated } = use === undefined ? kept : measuredParts(use, currency, true);
+    const open = held.map(({ meter, sinceMs }) => estimate(meter, sinceMs, this.#now()));
+    const gpuSeconds = open.reduce((sum, one) => sum + one.gpuSeconds, usage?.gpuSeconds ?? 0);
     const reckonedNow = (key: keyof UsagePart): number =>
       open.reduce((sum, { energy }) => sum + energy[key], reckoned[key] + estimated[key]);
-    const money = open.reduce((sum, { gpuMicros }) => sum + gpuMicros, reckonedNow('costMicros') + measured.costMicros);
+    const told = addMoney(
+      { [currency]: measured.costMicros + estimated.costMicros },
+      use === undefined ? usage && otherOf(toldBefore(usage), currency) : otherToldOf(use, currency, true),
+    );
+    const opened = open.map(({ gpuMicros, energy }, index): Money => {
+      return { [held[index]?.meter.facts.currency ?? currency]: gpuMicros + energy.costMicros };
+    });
+    const money = [usage && reckonedCosts(usage), ...opened].reduce<Money>(addMoney, told);
     this.#gpuSeconds.inc(id, gpuSeconds);
     for (const [scope, key] of Object.entries(SCOPES)) {
       this.#joules.inc({ ...id, scope, source: 'estimate' }, reckonedNow(key));
       this.#joules.inc({ ...id, scope, source: 'integrated' }, measured[key]);
     }
-    this.#cost.inc({ ...id, currency }, money / 1_000_000);
+    for (const [of, micros] of Object.entries(money)) this.#cost.inc({ ...id, currency: of }, micros / 1_000_000);
     this.#carbon.inc({ ...id, accounting: 'location' }, reckonedNow('carbonGrams') + measured.carbonGrams);
     this.#carbon.inc({ ...id, accounting: 'market' }, reckonedNow('carbonMarketGrams') + measured.carbonMarketGrams);
     const coverage = gpuSeconds > 0 ? Math.min(1, (use?.measured.measuredSeconds ?? 0) / gpuSeconds) : 0;
     this.#coverage.set(id, use === undefined ? (usage?.coveragePermille ?? 0) / 1000 : coverage);
   }
 }
+
+const otherOf = ({ ...money }: Record<string, number>, currency: string): Money => {
+  delete money[currency];
+  return money;
+};
 
 /** The oldest first; of one second by uid, so that every replica and every scrape leave out the same. */
 function byAge({ metadata: a }: Workload, { metadata: b }: Workload): number {

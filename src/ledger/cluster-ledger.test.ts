@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest';
+import { anAdmission, aTraining } from '../../test/support/builders.ts';
+import { NodeMeter } from '../../test/support/node-meter.ts';
+import type { ModelTraining } from '../api/index.ts';
+import { Store } from '../kube/store.ts';
+import type { EnergyReport, Member, MemberNode, MemberPod } from '../regions/index.ts';
+import { aNode, aRegion } from '../regions/testing.ts';
+import { noopLogger } from '../runtime/logger.ts';
+import { Checkpoints } from './checkpoints.ts';
+import { ClusterLedger } from './cluster-ledger.ts';
+import { fakeClient } from './testing.ts';
+import { Workloads } from './workloads.ts';
+
+const START = Date.UTC(2026, 0, 1);
+const HOUR = 3_600_000;
+/** A node's hour by configured power: one run has all of its 8 boards of 700 W. */
+const HOUR_JOULES = 8 * 700 * 3600;
+
+/** A cluster of two nodes, one of which runs a training; its hub can be restarted. */
+class Bench {
+  nowMs = START;
+  readonly nodes = new Store<MemberNode>();
+  readonly reports = new Store<EnergyReport>();
+  readonly client = fakeClient();
+  readonly checkpoints = new Checkpoints(this.client as never, 'aidc-system', noopLogger);
+  readonly trainings = new Store<ModelTraining>();
+  readonly meters = ['gpu-1', 'gpu-2'].map((node) => new NodeMeter({ apply: this.#take } as never, node));
+  ledger = this.#open();
+  #version = 0;
+
+  constructor() {
+    for (const name of ['gpu-1', 'gpu-2']) this.nodes.apply(aNode(name));
+  }
+
+  get #take() {
+    return (_: unknown, { name, body }: { name: string; body: EnergyReport }): Promise<object> => {
+      this.#version += 1;
+      const metadata = { ...body.metadata, name, uid: name, resourceVersion: `${this.#version}` };
+      this.reports.apply({ data: body.data, metadata } as EnergyReport);
+      return Promise.resolve({});
+    };
+  }
+
+  #open(kept?: ConstructorParameters<typeof ClusterLedger>[1]): ClusterLedger {
+    const hub = { trainings: this.trainings, servings: new Store(), namespaces: new Store() };
+    const workloads = new Workloads(hub as never, () => this.nowMs);
+    const options = { checkpoints: this.checkpoints, workloads, logger: noopLogger, count: () => {} };
+    return new ClusterLedger({ name: 'guian', isKnown: () => true, ...options }, kept);
+  }
+
+  /** The training holds `gpu-1`, or has ended. */
+  run(isHeld: boolean): void {
+    this.#version += 1;
+    const admission = anAdmission({ assignment: 'gpu-1:1', admittedAt: new Date(START).toISOString() });
+    const status = isHeld ? { admission } : { attempts: [], completionTime: new Date(this.nowMs).toISOString() };
+    const metadata = { resourceVersion: `${this.#version}` };
+    this.trainings.apply(
+      aTraining({ metadata, status: { tenant: 't', ...status } as ModelTraining['status'] & object }),
+    );
+  }
+
+  /** Both agents write, or the second alone. */
+  async report(...nodes: string[]): Promise<void> {
+    for (const meter of this.meters) if (nodes.includes(meter.node)) await meter.write(this.nowMs);
+  }
+
+  async turn(hours = 0): Promise<void> {
+    this.nowMs += hours * HOUR;
+    const member = {
+      ...{ object: aRegion('guian'), nodes: this.nodes, energyReports: this.reports, pods: new Store<MemberPod>() },
+      ...{ name: 'guian', clockSkewMs: 0, synced: true, reachable: () => true },
+    };
+    this.ledger.book(member as unknown as Member, this.nowMs);
+    await this.ledger.keep();
+  }
+
+  async restart(): Promise<void> {
+    this.ledger = this.#open((await this.checkpoints.load('guian')).get('guian'));
+    await this.turn();
+  }
+
+  get use() {
+    const use = this.ledger.told?.uses.get('uid-1');
+    return { final: use?.final.gpuJoules ?? 0, estimated: use?.estimated.gpuJoules ?? 0 };
+  }
+}
+
+describe('the ledger of a cluster', () => {
+  async function silentFor(hours: number): Promise<Bench> {
+    const bench = new Bench();
+    bench.run(true);
+    await bench.report('gpu-1', 'gpu-2');
+    await bench.turn();
+    for (let hour = 0; hour < hours; hour += 1) await bench.turn(1);
+    return bench;
+  }
+  const restarts: [string, (bench: Bench) => Promise<void>][] = [
+    ['a restart', (bench) => bench.restart()],
+    [
+      'a conflict',
+      async (bench) => {
+        for (const map of bench.client.maps.values()) map.metadata.resourceVersion += '0';
+        // Something to write: the other node is heard.
+        await bench.report('gpu-2');
+        await bench.turn();
+        await bench.turn();
+      },
+    ],
+  ];
+
+  it.each(restarts)('does not estimate the silence of a node that was given up again after %s', async (_, happens) => {
+    const bench = await silentFor(49);
+    const { final } = bench.use;
+    expect(final / HOUR_JOULES).toBeCloseTo(48, 6);
+    await happens(bench);
+    expect(bench.use.final).toBe(final);
+    expect(bench.ledger.states(bench.nowMs).has('gpu-1')).toBe(false);
+    await bench.turn(1);
+    expect(bench.use).toEqual({ final, estimated: final });
+  });
+
+  it.each(restarts)(
+    'keeps what is estimated of a run that ended while its node was silent, after %s',
+    async (_, happens) => {
+      const bench = await silentFor(3);
+      bench.run(false);
+      await bench.turn();
+      const { estimated } = bench.use;
+      expect(estimated / HOUR_JOULES).toBeCloseTo(3, 6);
+      await happens(bench);
+      expect(bench.use).toEqual({ final: 0, estimated });
+      // When the node is heard, what it measured takes its place.
+      await bench.report('gpu-1');
+      await bench.turn();
+      expect(bench.use).toEqual({ final: 0, estimated: 0 });
+    },
+  );
+
+  it('forgets a node that is gone when it has been given up, and keeps what it came to', async () => {
+    const bench = await silentFor(49);
+    const books = () => JSON.stringify([...bench.client.maps.values()]);
+    const { final } = bench.use;
+    bench.nodes.remove('gpu-1');
+    await bench.turn(1);
+    // While the run holds it, nobody may estimate its time again.
+    expect(books()).toContain('\\"gpu-1\\"');
+    bench.run(false);
+    await bench.turn(0.1);
+    expect(bench.use.final).toBe(final);
+    expect(books()).not.toContain('\\"gpu-1\\"');
+    expect(bench.reports.has('aidc-system/aidc-energy-gpu-1')).toBe(true);
+    await bench.restart();
+    await bench.turn(0.1);
+    expect(bench.use.final).toBe(final);
+    expect(books()).not.toContain('\\"gpu-1\\"');
+    // Should it come back, it is booked from then on.
+    await bench.report('gpu-1');
+    await bench.turn();
+    expect(bench.ledger.states(bench.nowMs).get('gpu-1')).toBe('reporting');
+    expect(bench.use.final).toBe(final);
+  });
+
+  it('goes on with the estimate of a silent node after a restart', async () => {
+    const bench = await silentFor(3);
+    await bench.restart();
+    await bench.turn(1);
+    expect(bench.use.estimated / HOUR_JOULES).toBeCloseTo(4, 6);
+  });
+});
