@@ -11,7 +11,7 @@ export interface AgentFamily {
 /** On every series of a board. */
 export const BOARD = ['gpu_uuid', 'gpu_node'] as const;
 /** Besides on what a pod holds of one. */
-const HOLDER = ['workload_namespace', 'workload_pod'] as const;
+const HOLDER = ['workload_namespace', 'workload_pod', 'workload', 'kind'] as const;
 
 const OF_BOARDS: readonly AgentFamily[] = [
   {
@@ -28,7 +28,7 @@ const OF_BOARDS: readonly AgentFamily[] = [
   {
     name: 'aidc_gpu_holder_info',
     help: 'Join key: the pod that holds the board or a part of it, and its workload; always 1. attribution: exclusive, mig_sm, equal.',
-    labels: [...HOLDER, 'workload', 'kind', 'attribution'],
+    labels: [...HOLDER, 'attribution'],
   },
   {
     name: 'aidc_gpu_holder_share_ratio',

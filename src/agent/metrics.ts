@@ -74,9 +74,10 @@ export class AgentMetrics {
     for (const { uuid, shares } of ledger.holders) {
       const attribution = attributionOf(shares, parts.get(uuid) ?? { mig: [] });
       for (const { pod, share } of shares) {
-        const id = { gpu_uuid: uuid, gpu_node: node, workload_namespace: pod.namespace, workload_pod: pod.name };
-        const { workload, kind } = workloadOf(pod.uid) ?? { workload: '', kind: '' };
-        this.#set('aidc_gpu_holder_info', { ...id, workload, kind, attribution }, 1);
+        const of = workloadOf(pod.uid) ?? { workload: '', kind: '' };
+        const holder = { workload_namespace: pod.namespace, workload_pod: pod.name, ...of };
+        const id = { gpu_uuid: uuid, gpu_node: node, ...holder };
+        this.#set('aidc_gpu_holder_info', { ...id, attribution }, 1);
         this.#set('aidc_gpu_holder_share_ratio', id, share);
       }
     }
