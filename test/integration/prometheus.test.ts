@@ -171,7 +171,7 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
 
   it('finds no family of the agent that docs/metrics.md has not', async () => {
     const text = await (await fetch(`${agent?.url}/metrics`)).text();
-    const exposed = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => ({ name, type }));
+    const exposed = [...text.matchAll(/^# TYPE (aidc_\S+) (\S+)$/gm)].map(([, name, type]) => ({ name, type }));
     expect(exposed.length).toBeGreaterThan(25);
     expect(agentFamilies.map(({ name, type }) => ({ name, type }))).toEqual(expect.arrayContaining(exposed));
   });
