@@ -1,10 +1,18 @@
 import { bars, type Dashboard, stat, table, timeseries } from './builder.ts';
+import { joined } from './promql.ts';
 
 const CHOSEN = 'gpu_node=~"$node"';
 const BOARD = ['gpu_node', 'gpu_uuid'] as const;
 /** Each board has one agent, and so each series is there once. */
 const board = (family: string, more = ''): string => `${family}{${CHOSEN}${more === '' ? '' : `, ${more}`}}`;
 const sum = (expr: string, ...by: readonly string[]): string => `sum by (${by.join(', ')}) (${expr})`;
+/** Boards that a workload holds, as far as they tell how busy they are, and the busy part of them. */
+const WORKLOAD = ['workload_namespace', 'workload', 'kind'] as const;
+const HELD = board('aidc_gpu_holder_share_ratio', 'workload!=""');
+const MEASURED = `${HELD} and on (${BOARD.join(', ')}) aidc_gpu_utilization_ratio`;
+const BUSY = `${HELD} * on (${BOARD.join(', ')}) group_left () max by (${BOARD.join(', ')}) (aidc_gpu_utilization_ratio)`;
+const ofTenants = (held: string): string =>
+  sum(joined(sum(held, ...WORKLOAD), ['tenant'], 'aidc_workload_info'), 'tenant');
 const NAME = '{{gpu_node}} {{gpu_uuid}}';
 
 /** Nodes and their boards, as the agents on them see them. */
@@ -33,7 +41,8 @@ export const nodes: Dashboard = {
         }),
         stat({
           title: 'Degraded',
-          description: 'Boards that ask for a reset, have run out of spare memory rows, or fail to tell a reading.',
+          description:
+            'Boards that ask for a reset, have run out of spare memory rows, have bad NVLink, or fail to tell a reading.',
           queries: [{ expr: `sum(${board('aidc_gpu_health', 'state="degraded"')})` }],
           thresholds: [
             [null, 'green'],
@@ -96,6 +105,24 @@ export const nodes: Dashboard = {
           description: 'By board. Boards in MIG mode do not tell it.',
           unit: 'percentunit',
           queries: [{ expr: board('aidc_gpu_utilization_ratio'), legend: NAME }],
+        }),
+        timeseries({
+          title: 'Busy share of time by workload',
+          description:
+            'Mean over the boards that a workload holds, each by the part it holds. Without boards in MIG mode.',
+          unit: 'percentunit',
+          queries: [
+            {
+              expr: `${sum(BUSY, ...WORKLOAD)} / ${sum(MEASURED, ...WORKLOAD)}`,
+              legend: '{{workload_namespace}}/{{workload}}',
+            },
+          ],
+        }),
+        timeseries({
+          title: 'Busy share of time by tenant',
+          description: 'The same over the workloads of a tenant, where the operator is scraped, too.',
+          unit: 'percentunit',
+          queries: [{ expr: `${ofTenants(BUSY)} / ${ofTenants(MEASURED)}`, legend: '{{tenant}}' }],
         }),
         timeseries({
           title: 'Memory in use',

@@ -4,6 +4,7 @@
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { AGENT_FAMILIES } from '../../src/agent/families.ts';
 import { REGIONAL_CLUSTER, type RegionalCluster } from '../../src/api/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { PrometheusMetrics } from '../../src/observability/index.ts';
@@ -18,6 +19,39 @@ export interface Family {
   readonly help: string;
   readonly labels: readonly string[];
 }
+
+/** Every family of the agent. */
+export const agentFamilies: readonly Family[] = AGENT_FAMILIES.map(({ name, type = 'gauge', help, labels = [] }) => ({
+  name,
+  type,
+  help,
+  labels,
+})).sort((a, b) => (a.name < b.name ? -1 : 1));
+
+/** Families that others of its kind have, and why there are none here. */
+const NOT_EXPORTED: readonly (readonly [family: string, reason: string])[] = [
+  [
+    '`aidc_region_power_draw_watts`',
+    'agents report energy, in quarters of an hour: `rate(aidc_region_energy_joules_total[30m])` is the mean power that was measured; `sum(aidc_gpu_power_draw_watts)` the present one of the boards',
+  ],
+  ['`aidc_gpu_energy_joules_total{source="device"}`', '`nvidia-smi` tells no energy counter'],
+  ['XIDs', 'they are not in the documents of `nvidia-smi`; see `aidc_gpu_recovery_action` and `aidc_gpu_health`'],
+  ['utilisation and power of MIG devices', 'the driver does not tell them'],
+  [
+    '`attribution="memory"`',
+    'boards that pods hold in turns are shared out by equal parts: the memory of processes is not known to belong to pods',
+  ],
+  [
+    '`rest_client_requests_total`',
+    '`aidc_kube_requests_total` counts the same, by cluster and verb in the place of host and method',
+  ],
+  ['`aidc_power_cap_changes_total`', 'its name is `aidc_agent_power_cap_changes_total`'],
+  [
+    '`aidc_power_cap_energy_saved_joules_estimate_total`',
+    'what a run would have drawn without its cap is not measured',
+  ],
+  ['`aidc_region_signal_age_seconds`', 'prices and carbon intensities are configured, not fetched'],
+];
 
 /** prom-client keeps the names of the labels, but does not say so in its types. */
 interface Registered {
@@ -83,21 +117,38 @@ function aMember(): RegionalCluster {
 
 /** The document. */
 export function metricsDocument(all: readonly Family[], header: string): string {
-  const rows = all.map(
-    ({ name, type, help, labels }) =>
-      `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${help.replaceAll('|', '\\|')} |`,
-  );
   return `<!-- ${header} -->
 # Metrics
 
 All families of \`/metrics\`, beside those of the Node process (\`process_*\`, \`nodejs_*\`). [operations.md](operations.md)
 says what they are for, [alerts.md](alerts.md) which alerts stand on them.
 
-No label has a value that grows without bound: no pod, no process, no message. Series of a workload, a queue or a region
-go when its object is deleted.
+No label has a value that grows without bound: no process, no message. Series of a workload, a queue or a region go when its
+object is deleted, and those that name a pod when it no longer holds the board.
 
-| Family | Type | Labels | Meaning |
-|---|---|---|---|
-${rows.join('\n')}
+## The operator
+
+${tableOf(all)}
+
+## The agent
+
+One set for each board; \`gpu_index\` and the like are in \`aidc_gpu_info\` only. What a board does not tell has no series: it is
+not 0. When samples are too old, only health, allocation, holders and the counters of energy are left.
+
+${tableOf(agentFamilies)}
+
+## Not exported, and why
+
+| What | Why |
+|---|---|
+${NOT_EXPORTED.map(([family, reason]) => `| ${family} | ${reason} |`).join('\n')}
 `;
+}
+
+function tableOf(families: readonly Family[]): string {
+  const rows = families.map(
+    ({ name, type, help, labels }) =>
+      `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${help.replaceAll('|', '\\|')} |`,
+  );
+  return `| Family | Type | Labels | Meaning |\n|---|---|---|---|\n${rows.join('\n')}`;
 }

@@ -131,8 +131,16 @@ export class Agent {
   async metrics(): Promise<string> {
     const { node, version, registry } = this.#options;
     const ledger = await this.#save();
-    const exposure = { node, version, boards: this.#boards.list, ledger, meter: this.#meter, caps: this.#caps };
-    this.#metrics.collect({ ...exposure, isStale: this.#isStale });
+    this.#metrics.collect({
+      node,
+      version,
+      boards: this.#boards,
+      workloadOf: (uid) => this.#uids?.workload(uid),
+      ledger,
+      meter: this.#meter,
+      caps: this.#caps,
+      isStale: this.#isStale,
+    });
     return registry.metrics();
   }
 
@@ -184,8 +192,9 @@ export class Agent {
       onProblem: (problem, message) => {
         if (this.#meter.problem(problem, message)) this.#logger.warn('no sample', { problem, reason: message });
       },
-      onExit: (exitCode) => {
-        this.#meter.exitCode = exitCode ?? -1;
+      onExit: (exitCode, message) => {
+        const isNews = this.#meter.ended(exitCode);
+        if (isNews && message !== undefined) this.#logger.warn('nvidia-smi ended', { reason: message });
       },
       onList: (text) => {
         this.#boards.migUuids = parseMigList(text);
@@ -204,6 +213,8 @@ export class Agent {
       meter.driver = valueIn(document.driverVersion) ?? '';
       meter.cuda = valueIn(document.cudaVersion) ?? '';
       for (const { element, text } of document.unknownValues) this.#tellUnknown(element, text);
+      for (const sentence of document.warnings)
+        if (meter.warning(sentence)) this.#logger.warn('an odd document', { reason: sentence });
       for (const gpu of document.gpus)
         if (isAbsurd(gpu)) this.#tellUnknown('gpu/power_draw', `${valueIn(gpu.power.board.watts)} W`);
     } catch (error) {

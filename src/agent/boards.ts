@@ -21,6 +21,8 @@ const LIMIT_FACTOR = 2;
 /** The boards of the node by UUID, over time: one that falls off the bus is still known. */
 export class Boards {
   readonly #boards = new Map<string, Board>();
+  /** Of the newest document: how many the driver knows. */
+  #attached = 0;
   /** UUIDs of MIG devices, which no document tells. */
   migUuids: MigUuids = new Map();
 
@@ -31,6 +33,11 @@ export class Boards {
 
   get list(): readonly Board[] {
     return [...this.#boards.values()];
+  }
+
+  /** Boards that ought to be there: also those that the driver counts and tells nothing of. */
+  get expected(): number {
+    return Math.max(this.#boards.size, this.#attached);
   }
 
   get ids(): BoardIds[] {
@@ -48,6 +55,7 @@ export class Boards {
   }
 
   update(document: NvidiaSmiDocument): void {
+    this.#attached = valueIn(document.attachedGpus) ?? 0;
     const seen = new Map<string, Board>();
     for (const gpu of document.gpus) {
       const busId = valueIn(gpu.busId);
@@ -80,10 +88,35 @@ const LOST_WORDS: ReadonlySet<string> = new Set(['GPU is lost', 'GPU is inaccess
 /** What the agent may not see says nothing about the board. */
 const FORBIDDEN = 'Insufficient Permissions';
 
-export function healthOf({ gpu }: Board): Exclude<Health, 'unknown'> {
+/** Words of the fabric's health, in small letters. */
+const FABRIC_HEALTH: Readonly<Record<string, boolean>> = {
+  healthy: true,
+  unhealthy: false,
+  'limited capacity': false,
+};
+
+/**
+ * Whether the board's links to the others of its NVLink domain are well; undefined: it has none, has not joined yet, or
+ * tells of it in words that are not known.
+ */
+export function isFabricWell({ fabric }: Gpu): boolean | undefined {
+  const isJoined = valueIn(fabric.state)?.toLowerCase() === 'completed';
+  // The status is that of the attempt to join, and has a meaning after it only.
+  if (isJoined && (valueIn(fabric.status)?.toLowerCase() ?? 'success') !== 'success') return false;
+  const health = valueIn(fabric.health)?.toLowerCase();
+  return health === undefined ? undefined : FABRIC_HEALTH[health];
+}
+
+export function healthOf({ gpu }: Board): Health {
   if (gpu === undefined || gpu.failures.some((words) => LOST_WORDS.has(words))) return 'lost';
+  const action = valueIn(gpu.recoveryAction) ?? 'none';
   const asksForHelp =
-    (valueIn(gpu.recoveryAction) ?? 'none') !== 'none' ||
-    [gpu.resetRequired, gpu.remappedRows.failure, gpu.ecc.unrepairableMemory].some((one) => valueIn(one) === true);
-  return asksForHelp || gpu.failures.some((words) => words !== FORBIDDEN) ? 'degraded' : 'healthy';
+    (action !== 'none' && action !== 'other') ||
+    isFabricWell(gpu) === false ||
+    [gpu.resetRequired, gpu.drainAndResetRecommended, gpu.remappedRows.failure, gpu.ecc.unrepairableMemory].some(
+      (one) => valueIn(one) === true,
+    );
+  if (asksForHelp || gpu.failures.some((words) => words !== FORBIDDEN)) return 'degraded';
+  // A wish that is not understood is none that may be passed over.
+  return action === 'other' ? 'unknown' : 'healthy';
 }

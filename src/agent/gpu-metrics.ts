@@ -1,11 +1,11 @@
 import { type EccCounts, type Gpu, type Reading, valueIn } from '../nvidia-smi/index.ts';
-import { wattsOf } from './boards.ts';
+import { isFabricWell, wattsOf } from './boards.ts';
 
 type Labels = Readonly<Record<string, string>>;
-type Sample = readonly [labels: Labels, value: Reading<number | boolean> | number | null];
+type Sample = readonly [labels: Labels, value: Reading<number | boolean> | number | boolean | null];
 
 /** A family of series of one board. What is not a value has no series: it is absent, not 0. */
-export interface GpuFamily {
+interface GpuFamily {
   readonly name: string;
   readonly type?: 'counter';
   readonly help: string;
@@ -13,7 +13,8 @@ export interface GpuFamily {
   readonly of: (gpu: Gpu) => readonly Sample[];
 }
 
-const RECOVERY = { none: 0, reset: 1, reboot: 2, drainP2P: 3, drainAndReset: 4 } as const;
+/** What is not known has no number. */
+const RECOVERY = { other: null, none: 0, reset: 1, reboot: 2, drainP2P: 3, drainAndReset: 4 } as const;
 /** The closed set of reasons, as labels. */
 const CLOCKS_EVENTS = {
   gpu_idle: 'gpuIdle',
@@ -71,7 +72,7 @@ function mig(value: (device: NonNullable<ReturnType<typeof devicesOf>>[number]) 
     ]);
 }
 const devicesOf = (gpu: Gpu) => valueIn(gpu.mig.devices) ?? [];
-const MIG_LABELS = ['mig_index', 'gpu_instance_id'] as const;
+export const MIG_LABELS = ['mig_index', 'gpu_instance_id'] as const;
 
 export const GPU_FAMILIES: readonly GpuFamily[] = [
   {
@@ -156,6 +157,11 @@ export const GPU_FAMILIES: readonly GpuFamily[] = [
     name: 'aidc_gpu_recovery_action',
     help: 'What the driver wants done: 0 nothing, 1 reset, 2 reboot, 3 drain P2P, 4 drain and reset.',
     of: ({ recoveryAction }) => one(recoveryAction.state === 'value' ? RECOVERY[recoveryAction.value] : null),
+  },
+  {
+    name: 'aidc_gpu_fabric_healthy',
+    help: '1 while its links within the NVLink domain are well. Absent where there are none.',
+    of: (gpu) => one(isFabricWell(gpu) ?? null),
   },
   { name: 'aidc_gpu_processes', help: 'Processes on the board.', labels: ['type'], of: processes },
   {

@@ -23,6 +23,9 @@ export class MeterState {
   driver = '';
   cuda = '';
   readonly unknownValues = new Map<string, number>();
+  /** What was odd about documents as a whole, counted. */
+  warnings = 0;
+  readonly #said = new Set<string>();
   isMapping = false;
   mappingWallMs: number | undefined;
   unknownDevices = 0;
@@ -37,6 +40,21 @@ export class MeterState {
     this.isSampling = false;
     this.trouble = message;
     return isNews;
+  }
+
+  /** @param sentence one of a set that numbers of boards bound @returns whether it was never said before */
+  warning(sentence: string): boolean {
+    this.warnings += 1;
+    const isNews = !this.#said.has(sentence);
+    this.#said.add(sentence);
+    return isNews;
+  }
+
+  /** @returns whether an end with this code is news; one that is well never is */
+  ended(exitCode: number | null): boolean {
+    const before = this.exitCode;
+    this.exitCode = exitCode ?? -1;
+    return this.exitCode !== 0 && this.exitCode !== before;
   }
 
   /** @returns whether this element was never odd before */

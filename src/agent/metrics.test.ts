@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseNvidiaSmi } from '../nvidia-smi/index.ts';
 import { gpuDocument, type Tree, UUID } from '../nvidia-smi/testing/build.ts';
 import { Boards } from './boards.ts';
+import { AGENT_FAMILIES } from './families.ts';
 import { Ledger } from './ledger.ts';
 import { MeterState } from './meter.ts';
 import { AgentMetrics } from './metrics.ts';
@@ -31,6 +32,7 @@ const RICH: Tree = {
   ecc_errors: { volatile: { sram_correctable: '1', dram_uncorrectable: '2' } },
   remapped_rows: { remapped_row_pending: 'No', remapped_row_failure: 'No' },
   gpu_recovery_action: 'None',
+  fabric: { state: 'Completed', status: 'Success', health: { summary: 'Healthy' } },
   processes: { process_info: [{ pid: '1', type: 'C', used_memory: '1 MiB' }] },
 };
 
@@ -57,7 +59,8 @@ async function scrape(gpu: Tree, options: { isStale?: boolean } = {}) {
     caps: [{ uuid: UUID, pod: 'u', watts: 300, beforeWatts: 400 }],
     results: new Map([['applied' as const, 1]]),
   };
-  const exposure = { node: 'gpu-1', version: '1', boards: boards.list, ledger: ledger.state, meter, caps };
+  const workloadOf = (uid: string) => (uid === 'u' ? { workload: 'w', kind: 'ModelTraining' } : undefined);
+  const exposure = { node: 'gpu-1', version: '1', boards, workloadOf, ledger: ledger.state, meter, caps };
   const shown = { ...exposure, isStale: false };
   // The second scrape must show the same: nothing is added up twice.
   for (let scrapes = 0; scrapes < 2; scrapes += 1) metrics.collect({ ...shown, ...options });
@@ -85,6 +88,12 @@ describe('AgentMetrics', () => {
     }
   });
 
+  it('has every family of the table, and no other', async () => {
+    const { families } = await scrape({ ...RICH, utilization: { gpu_util: '1 %', memory_util: '7 %' } });
+    const shown = families.filter(({ values }) => values.length > 0).map(({ name }) => name);
+    expect(shown.sort()).toEqual(AGENT_FAMILIES.map(({ name }) => name).sort());
+  });
+
   it('shows what the board tells, and nothing where it does not', async () => {
     const { value } = await scrape(RICH);
     expect(value('aidc_gpu_energy_joules_total', UUID)).toBe(500);
@@ -100,6 +109,11 @@ describe('AgentMetrics', () => {
     expect(value('aidc_gpu_processes', 'compute')).toBe(1);
     expect(value('aidc_mig_device_sm_count', 'gpu_instance_id="3"')).toBe(28);
     expect(value('aidc_gpu_health', 'healthy')).toBe(1);
+    expect(value('aidc_gpu_fabric_healthy')).toBe(1);
+    expect(value('aidc_mig_device_info', 'mig_uuid=""', 'mig_index="0"')).toBe(1);
+    const held = ['workload_namespace="ns"', 'workload_pod="x"'];
+    expect(value('aidc_gpu_holder_info', ...held, 'workload="w"', 'kind="ModelTraining"', 'exclusive')).toBe(1);
+    expect(value('aidc_gpu_holder_share_ratio', UUID, ...held)).toBe(1);
   });
 
   it('shows no old value as a present one', async () => {

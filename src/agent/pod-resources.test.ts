@@ -11,7 +11,7 @@ const pods: fc.Arbitrary<PodDevices[]> = fc.array(
   fc.record({
     namespace: fc.string(),
     name: fc.string(),
-    resource: fc.string(),
+    resource: fc.string().map((word) => `example.com/${word}`),
     ids: fc.array(fc.string({ unit: 'grapheme', maxLength: 300 })),
   }),
   { maxLength: 4 },
@@ -32,9 +32,22 @@ describe('decodePodResources', () => {
       [0x71, ...Array(8)],
       [0x7d, ...Array(4)],
     ];
-    const list = [{ namespace: 'ns', name: 'x', resource: 'r', ids: ['1'] }];
+    const list = [{ namespace: 'ns', name: 'x', resource: 'example.com/r', ids: ['1'] }];
     const more = Buffer.from([...cpu, ...memory, ...fixed64, ...fixed32].map(Number).map((byte) => byte || 0));
     expect(decodePodResources(Buffer.concat([more, encodePodResources(list), more]))).toEqual(list);
+  });
+
+  it('reads what pods hold by claims, device by device', () => {
+    const [dra, plugin] = ['gpu.nvidia.com', 'nvidia.com/gpu'];
+    const list = [
+      { namespace: 'ns', name: 'x', resource: dra, ids: ['gpu-0', 'gpu-1'] },
+      { namespace: 'ns', name: 'y', resource: plugin, ids: ['GPU-1', 'GPU-2'] },
+    ];
+    expect(decodePodResources(encodePodResources(list))).toEqual([
+      { namespace: 'ns', name: 'x', resource: dra, ids: ['gpu-0'] },
+      { namespace: 'ns', name: 'x', resource: dra, ids: ['gpu-1'] },
+      { namespace: 'ns', name: 'y', resource: plugin, ids: ['GPU-1', 'GPU-2'] },
+    ]);
   });
 
   it('refuses anything else, and never throws another error', () => {

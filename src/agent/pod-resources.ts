@@ -1,13 +1,13 @@
 import { Client, credentials } from '@grpc/grpc-js';
 import { allOf, textOf, textsOf } from './wire.ts';
 
-/** Devices of one kind that a pod holds. */
+/** Devices of one kind that a pod holds, from a device plugin or by a claim (DRA). */
 export interface PodDevices {
   readonly namespace: string;
   readonly name: string;
-  /** Name of the extended resource, such as `nvidia.com/gpu`. */
+  /** Name of the extended resource, such as `nvidia.com/gpu`; of a claim the driver, such as `gpu.nvidia.com`. */
   readonly resource: string;
-  /** As the device plugin names them. */
+  /** As the device plugin, or the driver, names them. */
   readonly ids: readonly string[];
 }
 
@@ -19,11 +19,23 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 export function decodePodResources(response: Uint8Array): PodDevices[] {
   return allOf(response, 1).flatMap((pod) => {
     const [name, namespace] = [textOf(pod, 1), textOf(pod, 2)];
-    return allOf(pod, 3)
-      .flatMap((container) => allOf(container, 2))
-      .map((devices) => ({ namespace, name, resource: textOf(devices, 1), ids: textsOf(devices, 2) }));
+    return allOf(pod, 3).flatMap((container) => [
+      ...allOf(container, 2).map((devices) => ({
+        namespace,
+        name,
+        resource: textOf(devices, 1),
+        ids: textsOf(devices, 2),
+      })),
+      ...claimsOf(container).map((device) => ({ namespace, name, ...device })),
+    ]);
   });
 }
+
+/** What a container holds by claims: `dynamic_resources[].claim_resources[]`. A node has one pool of each driver. */
+const claimsOf = (container: Uint8Array): Pick<PodDevices, 'resource' | 'ids'>[] =>
+  allOf(container, 5)
+    .flatMap((claim) => allOf(claim, 4))
+    .map((device) => ({ resource: textOf(device, 2), ids: [textOf(device, 4)] }));
 
 /** The kubelet's word on which pod holds which device. The connection is made anew when the kubelet restarts. */
 export class PodResources {

@@ -1,4 +1,4 @@
-import { ANNOTATION } from '../api/group.ts';
+import { ANNOTATION, LABEL } from '../api/group.ts';
 import { runOfLabels } from '../api/run.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { PODS } from '../kube/resource.ts';
@@ -10,6 +10,12 @@ import type { PodRef } from './tally.ts';
 const VALID_MS = 60_000;
 const TIMEOUT_MS = 5_000;
 
+/** The workload of ours that a pod belongs to; its namespace is the pod's. */
+export interface PodWorkload {
+  readonly workload: string;
+  readonly kind: string;
+}
+
 /** Uids and runs of the node's pods: the kubelet tells namespaces and names only. */
 export class PodUids {
   readonly #client: Pick<KubeClient, 'list'>;
@@ -18,6 +24,8 @@ export class PodUids {
   #known = new Map<string, Pick<PodRef, 'uid' | 'run'>>();
   /** The power cap that a pod asks for, by its uid. */
   #powerCaps = new Map<string, string>();
+  /** Whose the pods of ours are, by their uid. */
+  #workloads = new Map<string, PodWorkload>();
   #listedMs = Number.NEGATIVE_INFINITY;
 
   constructor(client: Pick<KubeClient, 'list'>, node: string, clock: Clock) {
@@ -47,6 +55,11 @@ export class PodUids {
     return this.#powerCaps.get(uid);
   }
 
+  /** undefined: the pod is none of ours, or not known. */
+  workload(uid: string): PodWorkload | undefined {
+    return this.#workloads.get(uid);
+  }
+
   async #list(): Promise<void> {
     const fieldSelector = `spec.nodeName=${this.#node}`;
     // resourceVersion 0: the apiserver answers from its cache.
@@ -62,6 +75,12 @@ export class PodUids {
       items.flatMap(({ metadata: { uid = '', annotations } }) => {
         const cap = annotations?.[ANNOTATION.gpuPowerCap];
         return cap === undefined ? [] : [[uid, cap]];
+      }),
+    );
+    this.#workloads = new Map(
+      items.flatMap(({ metadata: { uid = '', labels = {} } }) => {
+        const { [LABEL.workload]: workload, [LABEL.kind]: kind = '' } = labels;
+        return workload === undefined ? [] : [[uid, { workload, kind }]];
       }),
     );
     this.#listedMs = this.#clock.monotonic();

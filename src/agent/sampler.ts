@@ -21,7 +21,8 @@ export interface SamplerOptions {
   readonly onDocument: (document: Buffer, periodMs: number) => void;
   /** `message` is a sentence. */
   readonly onProblem: (problem: SampleProblem, message: string) => void;
-  readonly onExit: (exitCode: number | null) => void;
+  /** One that was to print documents has ended. `message` is a sentence where it printed some, which is no problem. */
+  readonly onExit: (exitCode: number | null, message: string | undefined) => void;
   /** What `nvidia-smi -L` printed. */
   readonly onList: (text: string) => void;
 }
@@ -72,9 +73,9 @@ export class Sampler {
     const { onList, onProblem } = this.#options;
     void this.call(['-L']).then((end) => {
       if (end === undefined) return;
-      // A lost board makes it fail, and the others are told all the same.
+      // A lost board makes it fail, and the others are told all the same: then it is no failure.
       onList(end.text);
-      if (end.problem !== undefined) onProblem(...end.problem);
+      if (end.problem !== undefined && end.text === '') onProblem(...end.problem);
     });
   }
 
@@ -105,12 +106,14 @@ export class Sampler {
       const end = await this.#runOnce(isStream, signal);
       if (signal.aborted) return;
       if (this.#interrupt.signal.aborted) continue;
-      this.#options.onExit(end.exitCode);
+      const problem = problemOf(end, this.#options.command);
       this.#remember(isStream, end.documents > 0);
-      const isFine = !isStream && end.cause === 'exit' && end.exitCode === 0 && end.documents > 0;
-      if (!isFine) this.#options.onProblem(...problemOf(end, this.#options.command));
+      // With a lost board it ends with an error after all the documents that there are to print.
+      const isFine = end.cause === 'exit' && end.documents > 0;
+      this.#options.onExit(end.exitCode, isFine ? problem[1] : undefined);
+      if (!isFine) this.#options.onProblem(...problem);
       if (end.documents > 0) this.#backoff.reset();
-      const pauseMs = isFine ? this.#callPeriodMs : this.#backoff.next();
+      const pauseMs = isFine && !isStream ? this.#callPeriodMs : this.#backoff.next();
       await this.#options.clock.sleep(pauseMs, signal);
     }
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Device, deviceOf } from './devices.ts';
-import { assign, type BoardIds } from './shares.ts';
+import { assign, attributionOf, type BoardIds } from './shares.ts';
 
 const A = 'GPU-0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0';
 const B = 'GPU-0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f1';
@@ -20,6 +20,11 @@ describe('deviceOf', () => {
     ['a board of GKE', 'nvidia.com/gpu', 'nvidia0', { by: 'minor', minor: 0 }],
     ['a MIG device of GKE', 'nvidia.com/gpu', 'nvidia0/gi3', { by: 'minor', minor: 0, gpuInstance: 3 }],
     ['a board in turns of GKE', 'nvidia.com/gpu', 'nvidia0/vgpu2', { by: 'minor', minor: 0 }],
+    ['a board by a claim', 'gpu.nvidia.com', 'gpu-3', { by: 'minor', minor: 3 }],
+    ['a board by a claim, by its UUID', 'gpu.nvidia.com', A.toLowerCase(), { by: 'uuid', uuid: A.toLowerCase() }],
+    ['a MIG device by a claim', 'gpu.nvidia.com', 'gpu-0-mig-19-0-1', undefined],
+    ['the same name of another driver', 'gpu.example.com', 'gpu-3', undefined],
+    ['a channel by a claim', 'compute-domain.nvidia.com', 'channel-0', undefined],
     ['a number of something else', 'vendor.example/nic', '1', undefined],
     ['a UUID of nothing', 'nvidia.com/gpu', 'GPU-1', undefined],
   ];
@@ -55,6 +60,16 @@ describe('assign', () => {
       uuid,
       ...list.map(({ pod: { name }, share }) => [name, share]),
     ]);
+
+  it('tells how it shared out', () => {
+    const attributions = (...pods: ReturnType<typeof pod>[]) =>
+      [...assign(pods, boards).holders].map(([uuid, list]) =>
+        attributionOf(list, boards.find((board) => board.uuid === uuid) ?? { mig: [] }),
+      );
+    expect(attributions(pod('x', A), pod('y', MIG))).toEqual(['exclusive', 'mig_sm']);
+    expect(attributions(pod('x', `${A}::0`), pod('y', `${A}::1`))).toEqual(['equal']);
+    expect(attributionOf([{ pod: pod('x'), share: 0.5 }], { mig: [] })).toBe('equal');
+  });
 
   it('gives a board whole', () => {
     expect(shares(pod('x', A))).toEqual([[A, ['x', 1]]]);

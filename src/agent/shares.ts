@@ -1,4 +1,4 @@
-import { type Device, deviceOf } from './devices.ts';
+import { type Device, deviceOf, isOfNvidia } from './devices.ts';
 import type { Share } from './ledger.ts';
 import type { PodDevices } from './pod-resources.ts';
 import { type PodRef, podKey } from './tally.ts';
@@ -34,6 +34,17 @@ interface Part {
   readonly mig: MigIds | undefined;
 }
 
+/** How a pod's share of a board was reckoned. */
+export type Attribution = 'exclusive' | 'mig_sm' | 'equal';
+
+/** @param shares all those of the board */
+export function attributionOf(shares: readonly Share[], { mig }: Pick<BoardIds, 'mig'>): Attribution {
+  const [first, ...others] = shares;
+  if (first !== undefined && others.length === 0 && first.share > 0.999) return 'exclusive';
+  // MIG devices without numbers of multiprocessors are equal parts.
+  return mig.length > 0 && mig.every(({ multiprocessors = 0 }) => multiprocessors > 0) ? 'mig_sm' : 'equal';
+}
+
 interface Claim extends Part {
   readonly pod: PodRef;
 }
@@ -51,7 +62,7 @@ export function assign(pods: readonly (PodDevices & PodRef)[], boards: readonly 
       const device = deviceOf(resource, id);
       const part = device && partOf(device, boards);
       if (part !== undefined) claims.push({ ...part, pod });
-      else if (device !== undefined || resource.startsWith('nvidia.com/')) unknown.push(id);
+      else if (device !== undefined || isOfNvidia(resource)) unknown.push(id);
     }
   }
   const holders = new Map<string, readonly Share[]>();

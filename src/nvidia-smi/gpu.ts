@@ -39,13 +39,20 @@ import {
   word,
 } from './reading.ts';
 
-const recoveryAction = word<RecoveryAction>({
+const knownAction = word<RecoveryAction>({
   None: 'none',
   Reset: 'reset',
   Reboot: 'reboot',
   'Drain P2P': 'drainP2P',
   'Drain and Reset': 'drainAndReset',
 });
+
+/** The board wants something: what is not understood must not look like an old driver, which says nothing. */
+function recoveryAction(gpu: Block): Reading<RecoveryAction> {
+  const known = gpu.read('gpu_recovery_action', knownAction);
+  const isOther = known.state === 'absent' && gpu.read('gpu_recovery_action', text).state === 'value';
+  return isOther ? value('other') : known;
+}
 
 /** Reads one element `gpu`, the `index`-th. */
 export function readGpu(element: Block, index: number): Gpu {
@@ -74,7 +81,7 @@ export function readGpu(element: Block, index: number): Gpu {
     ecc: ecc(gpu),
     remappedRows: remappedRows(gpu.block('remapped_rows')),
     retiredPages: retiredPages(gpu.block('retired_pages')),
-    recoveryAction: gpu.read('gpu_recovery_action', recoveryAction),
+    recoveryAction: recoveryAction(gpu),
     resetRequired: resetStatus.read('reset_required', flag),
     drainAndResetRecommended: resetStatus.read('drain_and_reset_recommended', flag),
     fabric: fabric(gpu.block('fabric')),

@@ -67,7 +67,8 @@ export interface Gpu {
   readonly processes: Reading<readonly GpuProcess[]>;
 }
 
-export type RecoveryAction = 'none' | 'reset' | 'reboot' | 'drainP2P' | 'drainAndReset';
+/** `other`: a text that is not known; it is listed in the document's `unknownValues`, too. */
+export type RecoveryAction = 'none' | 'reset' | 'reboot' | 'drainP2P' | 'drainAndReset' | 'other';
 
 export interface Mig {
   readonly enabled: Reading<boolean>;

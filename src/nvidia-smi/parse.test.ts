@@ -174,6 +174,13 @@ describe('a board', () => {
     expect(onlyGpu({ gpu_recovery_action: body }).recoveryAction).toEqual(value(action));
   });
 
+  it('keeps a recovery action that is not known apart from none', () => {
+    const document = parseNvidiaSmi(gpuDocument({ gpu_recovery_action: 'Replace' }));
+    expect(document.gpus[0]?.recoveryAction).toEqual(value('other'));
+    expect(document.unknownValues).toEqual([{ element: 'gpu/gpu_recovery_action', text: 'Replace' }]);
+    expect(onlyGpu({}).recoveryAction).toEqual(absent);
+  });
+
   it('has its bus address in one form', () => {
     expect(onlyGpu({ pci: { pci_bus_id: '0000:0a:00.0' } }).busId).toEqual(value('00000000:0A:00.0'));
     expect(onlyGpu({}).busId).toEqual(value('00000000:0A:00.0'));

@@ -90,6 +90,7 @@ export class WorkloadMetrics {
       'cluster',
       'gpu_model',
       'model_class',
+      'priority_class',
     ]);
     this.#phase = gauge('aidc_workload_status_phase', '1 for the present phase, 0 for the others.', ['phase']);
     this.#condition = gauge('aidc_workload_status_condition', '1 for the present status of a condition.', [
@@ -183,6 +184,7 @@ export class WorkloadMetrics {
         cluster: status?.placement?.cluster ?? '',
         gpu_model: status?.placement?.accelerator ?? '',
         model_class: workload.spec.model.class,
+        priority_class: workload.spec.priorityClassName ?? '',
       },
       1,
     );

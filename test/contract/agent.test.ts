@@ -34,7 +34,13 @@ class Apiserver {
     return ['one', 'two'].map((name) => {
       const cap = this.powerCaps[name];
       const annotations = cap === undefined ? {} : { 'aidc.dev/gpu-power-cap': cap };
-      const labels = name === 'one' ? { [LABEL.workloadUid]: 'w', [LABEL.attempt]: '3' } : {};
+      const run = {
+        [LABEL.workloadUid]: 'w',
+        [LABEL.attempt]: '3',
+        [LABEL.workload]: 'llm',
+        [LABEL.kind]: 'ModelTraining',
+      };
+      const labels = name === 'one' ? run : {};
       return { metadata: { namespace: 'ns', name, uid: `uid-${name}`, annotations, labels } };
     });
   }
@@ -144,6 +150,9 @@ describe('aidc-operator agent', () => {
       await agent.until((joules) => Number(joules) > 1_000, 'aidc_gpu_energy_joules_total', A);
       expect(await agent.value('aidc_gpu_allocated', A)).toBe(1);
       expect(await agent.value('aidc_gpu_allocated', B)).toBe(0);
+      const held = ['workload_namespace="ns"', 'workload_pod="one"', 'workload="llm"', 'kind="ModelTraining"'];
+      expect(await agent.value('aidc_gpu_holder_info', A, ...held, 'attribution="exclusive"')).toBe(1);
+      expect(await agent.value('aidc_gpu_holder_info', B)).toBeUndefined();
       expect(await agent.value('aidc_gpu_power_draw_watts', A)).toBe(400);
       expect((await agent.get('/readyz')).status).toBe(200);
       expect(await agent.stop()).toBe(0);
@@ -166,6 +175,10 @@ describe('aidc-operator agent', () => {
       const before = data.totals.gpus[0]?.[1] ?? Number.NaN;
       const again = launch(fake, '--kubeconfig', kubeconfig);
       await again.until((joules) => Number(joules) > before + 1_000, 'aidc_gpu_energy_joules_total', A);
+      expect(await again.value('aidc_gpu_holder_info', A, 'workload_pod="two"', 'workload=""', 'equal')).toBe(1);
+      expect(await again.value('aidc_gpu_holder_share_ratio', A, 'workload_pod="one"')).toBe(0.5);
+      kubelet.pods = [holds('two', `${A}::0`)];
+      await again.until((one) => one === undefined, 'aidc_gpu_holder_info', A, 'workload_pod="one"');
       // After a crash, too, nothing that was shown is taken back.
       const shown = Number(await again.value('aidc_gpu_energy_joules_total', A));
       await again.stop('SIGKILL');
@@ -246,6 +259,7 @@ describe('aidc-operator agent', () => {
       gpus: [{ uuid: A }],
       runs: [
         { documents: 2, exitCode: 15, stderr: 'GPU is lost' },
+        { documents: 0, exitCode: 9 },
         { garbage: '\u0000<nvidia_smi_log>\u00ff</nvidia_smi_log>' },
         { hang: true, ignoreTerm: true },
         {},
@@ -273,6 +287,22 @@ describe('aidc-operator agent', () => {
     expect(await agent.stop()).toBe(0);
   }, 180_000);
 
+  it('takes a sample for one, also of an nvidia-smi that ends with an error after each', async () => {
+    const runs = [{ documents: 1, exitCode: 15, stderr: 'GPU is lost' }];
+    const { fake, agent } = start({ gpus: [{ uuid: A }, { uuid: B, isLost: true }], attached: 3, runs });
+    await expect.poll(() => fake.pids.length, { timeout: 60_000 }).toBeGreaterThan(3);
+    expect(await agent.value('aidc_agent_sample_success')).toBe(1);
+    expect(await agent.value('aidc_agent_nvidia_smi_exit_code')).toBe(15);
+    const { text } = await agent.get('/metrics');
+    expect(text.match(/^aidc_agent_sample_errors_total.* (?!0$).*$/gm)).toBeNull();
+    expect(agent.log.match(/ended with code 15/g)).toHaveLength(1);
+    // Neither the lost board nor the third one has a UUID yet.
+    expect(await agent.value('aidc_node_gpus', 'state="expected"')).toBe(3);
+    expect(await agent.value('aidc_node_gpus', 'state="lost"')).toBe(2);
+    expect(await agent.value('aidc_agent_document_warnings_total')).toBeGreaterThan(1);
+    expect(agent.log.match(/3 attached GPUs, but the document holds 2/g)).toHaveLength(1);
+  }, 180_000);
+
   it('tells of a board that falls off the bus, and counts its time as a gap', async () => {
     kubelet.pods = [holds('one', A)];
     const { fake, agent } = start({ gpus: [{ uuid: A }, { uuid: B }] });
@@ -285,6 +315,16 @@ describe('aidc-operator agent', () => {
     await agent.until((gap) => Number(gap) > 0, 'aidc_gpu_energy_gap_seconds_total', A);
     expect(await agent.value('aidc_gpu_energy_gap_seconds_total', B)).toBe(0);
     expect(await agent.value('aidc_gpu_health', B, 'state="healthy"')).toBe(1);
+  }, 180_000);
+
+  it('knows a board that a pod holds by a claim, and counts what it cannot tell', async () => {
+    const claim = { ...holds('one', 'gpu-1', 'gpu-0-mig-19-0-1'), resource: 'gpu.nvidia.com' };
+    kubelet.pods = [claim, { ...claim, name: 'two', resource: 'nic.example.com', ids: ['gpu-0'] }];
+    const { agent } = start({ gpus: [{ uuid: A }, { uuid: B }] });
+    await agent.until((held) => held === 1, 'aidc_gpu_allocated', B);
+    expect(await agent.value('aidc_gpu_allocated', A)).toBe(0);
+    expect(await agent.value('aidc_agent_pod_mapping_unknown_devices')).toBe(1);
+    expect(agent.log).toContain('no boards: gpu-0-mig-19-0-1');
   }, 180_000);
 
   it('shares out a board in MIG mode by multiprocessors', async () => {

@@ -40,7 +40,9 @@ describe('Sampler', () => {
         seen.push(problem);
         messages.push(message);
       },
-      onExit: () => {},
+      onExit: (_, message) => {
+        if (message !== undefined) messages.push(message);
+      },
       onList: (text) => messages.push(text),
       ...options,
     });
@@ -70,7 +72,7 @@ describe('Sampler', () => {
       { hang: true, ignoreTerm: true },
       {},
     ]);
-    await until(['document', 'exit', 'parse', 'timeout', 'document']);
+    await until(['document', 'parse', 'timeout', 'document']);
     expect(messages[0]).toMatch(/ended with code 15 after 1 documents. It said "GPU is lost"\.$/);
     expect(messages[1]).toMatch(/ended without a document. It said "No devices were found"\.$/);
     expect(messages[2]).toMatch(/printed no document in time\.$/);

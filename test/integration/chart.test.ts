@@ -132,6 +132,11 @@ describe('the chart, rendered', () => {
     const [rule] = asked.filter(({ kind }) => kind === 'PrometheusRule');
     expect(rule?.spec).toEqual(parse(await readFile(RULES, 'utf8')));
     expect(rule?.metadata.labels).toMatchObject({ release: 'p' });
+    const args = `${INSTALL}member --show-only templates/monitoring.yaml --set prometheusRule.enabled=true`;
+    const ofMember = await shell.render(args, '--set dashboards.enabled=true');
+    expect(kindsOf(ofMember)).toEqual(['PrometheusRule']);
+    const { groups } = parse(await readFile(RULES, 'utf8')) as { groups: { name: string }[] };
+    expect(ofMember[0]?.spec).toEqual({ groups: groups.filter(({ name }) => name === 'aidc-agents') });
     const maps = asked.filter(({ kind }) => kind === 'ConfigMap') as (Manifest & { data: Record<string, string> })[];
     expect(new Set(maps.map(({ metadata }) => metadata.namespace))).toEqual(new Set(['grafana']));
     const data = Object.assign({}, ...maps.map((map) => map.data)) as Record<string, string>;

@@ -7,24 +7,31 @@ import { parse } from 'yaml';
 import { DASHBOARDS } from '../../deploy/grafana/index.ts';
 import { type OperatorProcess, startOperatorProcess, untilReady } from '../../deploy/local/start/operator-process.ts';
 import { programOnPath, RULES, startPrometheus } from '../../deploy/local/start/prometheus.ts';
-import { families } from '../../deploy/metrics/families.ts';
-import type { ModelServing, ModelTraining } from '../../src/api/index.ts';
+import { agentFamilies, families } from '../../deploy/metrics/families.ts';
+import { LABEL, type ModelServing, type ModelTraining } from '../../src/api/index.ts';
 import { SERVINGS, TRAININGS } from '../../src/hub/index.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import type { KubeObject } from '../../src/kube/resource.ts';
+import { type KubeObject, NODES, PODS } from '../../src/kube/resource.ts';
 import { h100Region, useEnvironment } from '../support/environment.ts';
+import { FakeKubelet } from '../support/fake-kubelet.ts';
 import { FakeNvidiaSmi } from '../support/fake-nvidia-smi.ts';
+import { clientOf } from '../support/hub.ts';
 import { applyAll, eventually, queue, regionSpec, setUpCentre, trainingOf, untilObject } from '../support/operator.ts';
 
 const prometheus = await programOnPath('prometheus');
 const promtool = await programOnPath('promtool');
 const installed = prometheus !== undefined && promtool !== undefined;
 if (!installed) {
-  console.warn('SKIPPED: prometheus and promtool are not installed, so that no query of a rule or panel is run.');
+  const missing = [prometheus ?? 'prometheus', promtool ?? 'promtool'].filter((name) => !name.includes('/')).join(', ');
+  console.warn(
+    `SKIPPED (not installed: ${missing}): the rules and their unit tests, \`promtool check metrics\` of operator and agent, and every query of rules and panels were NOT checked.`,
+  );
 }
 
 type Training = ModelTraining & KubeObject;
 type Serving = ModelServing & KubeObject;
+const BOARD = 'GPU-00000000-0000-0000-0000-00000000000a';
+
 interface Rule {
   readonly alert?: string;
   readonly record?: string;
@@ -53,6 +60,8 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
   let hub: KubeClient;
   let operator: OperatorProcess;
   let agent: OperatorProcess | undefined;
+  let kubelet: FakeKubelet | undefined;
+  let west: KubeClient | undefined;
   let address: string;
 
   const exposition = async (): Promise<string> => (await fetch(`${operator.url}/metrics`)).text();
@@ -96,10 +105,17 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
     // The environment's nodes have no boards of their own: one agent, and an nvidia-smi that tells of some.
     const folder = join(centre.environment.dir, 'agent');
     await mkdir(folder);
-    const fake = new FakeNvidiaSmi(folder, { gpus: [{ uuid: 'GPU-00000000-0000-0000-0000-00000000000a' }] });
+    const fake = new FakeNvidiaSmi(folder, { gpus: [{ uuid: BOARD }] });
+    kubelet = new FakeKubelet(join(folder, 'kubelet.sock'));
+    await kubelet.start();
+    west = clientOf(centre.region('west'));
+    const node = (await west.list<KubeObject>(NODES)).items[0]?.metadata.name ?? '';
     agent = await startOperatorProcess({
       program: join(import.meta.dirname, '..', '..', 'dist', 'main.js'),
-      args: ['agent', '--node', 'gpu-1', '--nvidia-smi', FakeNvidiaSmi.command, '--interval-seconds', '1'],
+      args: [
+        ...['agent', '--node', node, '--nvidia-smi', FakeNvidiaSmi.command, '--pod-resources-socket', kubelet.socket],
+        ...['--interval-seconds', '1', '--publish-seconds', '1'],
+      ],
       kubeconfigPath: centre.region('west').kubeconfigPath,
       dir: folder,
       env: fake.env,
@@ -134,16 +150,30 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
       (object) => object.status?.phase === 'Ready',
       60_000,
     );
+    // It has a replica on every node.
+    const pods = await west.list<KubeObject>(PODS, { namespace: 'team', fieldSelector: `spec.nodeName=${node}` });
+    const chat = pods.items.find(({ metadata }) => metadata.labels?.[LABEL.workload] === 'chat');
+    kubelet.pods = [{ namespace: 'team', name: chat?.metadata.name ?? '', resource: 'nvidia.com/gpu', ids: [BOARD] }];
   });
 
   afterAll(async () => {
     await operator?.stop();
     await agent?.stop();
+    kubelet?.stop();
+    await west?.close();
     await hub?.close();
   });
 
   it('finds nothing to say about the families', async () => {
     await check(['check', 'metrics'], await exposition());
+    await check(['check', 'metrics'], await (await fetch(`${agent?.url}/metrics`)).text());
+  });
+
+  it('finds no family of the agent that docs/metrics.md has not', async () => {
+    const text = await (await fetch(`${agent?.url}/metrics`)).text();
+    const exposed = [...text.matchAll(/^# TYPE (aidc_\S+) (\S+)$/gm)].map(([, name, type]) => ({ name, type }));
+    expect(exposed.length).toBeGreaterThan(25);
+    expect(agentFamilies.map(({ name, type }) => ({ name, type }))).toEqual(expect.arrayContaining(exposed));
   });
 
   it('reads every family of docs/metrics.md, and no other', async () => {
@@ -187,11 +217,12 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
     });
   });
 
-  it('counts the day of what waits in vain, and raises no alert', async () => {
+  it('counts the time of what waits in vain and is not metered, and raises no alert', async () => {
     expect((await ask('ALERTS{alertstate="firing"}')).map(({ metric }) => metric.alertname)).toEqual([]);
-    expect((await ask('ALERTS{alertstate="pending"}')).map(({ metric }) => metric.alertname)).toEqual([
-      'AidcWaitingDoesNotHelp',
-    ]);
+    // One of two nodes has an agent.
+    const pending = async () =>
+      (await ask('ALERTS{alertstate="pending"}')).map(({ metric }) => metric.alertname).sort();
+    await expect.poll(pending, { timeout: 60_000 }).toEqual(['AidcNodesNotMetered', 'AidcWaitingDoesNotHelp']);
   });
 });
 
@@ -203,7 +234,7 @@ const serving: object = {
   metadata: { name: 'chat', namespace: 'team' },
   spec: {
     model: { uri: 's3://models/chat', class: 'LLM' },
-    replicas: 1,
+    replicas: 2,
     accelerators: [{ type: 'H100', countPerNode: 8 }],
     priorityClassName: 'online',
     template: { spec: { containers: [{ name: 'main', image: 'serve:1' }] } },

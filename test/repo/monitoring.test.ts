@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { DASHBOARDS } from '../../deploy/grafana/index.ts';
-import { type Family, families } from '../../deploy/metrics/families.ts';
+import { agentFamilies, type Family, families } from '../../deploy/metrics/families.ts';
 import { PENDING_REASON } from '../../src/api/index.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -22,12 +22,8 @@ const rules = (parse(await read('deploy/prometheus/rules.yaml')) as { groups: { 
 );
 const alerts = rules.filter(({ alert }) => alert !== undefined);
 const panels = DASHBOARDS.flatMap(({ rows }) => rows.flatMap(([, inRow]) => inRow));
-/** Those of the agent make themselves at their first sample; its page has them all, by a test of its own. */
-const ofAgent = [...(await read('docs/agent.md')).matchAll(/`(aidc_(?:gpu|mig|agent|node)_\w+)`/g)].map(
-  ([, name = '']) => ({ name, type: 'gauge' }),
-);
 const ofOperator = await families();
-const known = [...ofOperator, ...ofAgent];
+const known = [...ofOperator, ...agentFamilies];
 
 /** Families that an expression names and that the operator does not have; those of the Node process are not judged. */
 function unknownFamilies(expr: string): string[] {
@@ -42,15 +38,29 @@ function unknownFamilies(expr: string): string[] {
   );
 }
 
+/** What selectors `family{label=...}` name that is neither a label of the family nor one of targets. */
+function unknownLabels(expr: string): string[] {
+  return [...expr.matchAll(/(aidc_\w+)\{([^}]*)\}/g)].flatMap(([, name = '', selector = '']) => {
+    const { labels = [] } = known.find((family) => name.replace(/_(bucket|sum|count)$/, '') === family.name) ?? {};
+    const named = [...selector.matchAll(/(\w+)\s*(?:=~|!~|!=|=)\s*"/g)].map(([, label = '']) => label);
+    return named.filter((label) => ![...labels, ...OF_TARGETS].includes(label)).map((label) => `${name}: ${label}`);
+  });
+}
+
 /** Labels by what bounds their values. A new one belongs here only where its values cannot grow with time. */
 const LABELS = {
   objects: [
     ...['cluster', 'region', 'queue', 'tenant', 'workload', 'workload_namespace', 'priority_class', 'gpu_model'],
     ...['crd', 'resource', 'store', 'controller', 'name', 'currency', 'version'],
+    ...['gpu_uuid', 'gpu_node', 'gpu_index', 'pci_bus_id', 'mig_index', 'gpu_instance_id', 'mig_uuid'],
+    ...['driver_version', 'cuda_version', 'architecture', 'dtd', 'element'],
+    // Only while the pod holds a board.
+    'workload_pod',
   ],
   sets: [
     ...['accounting', 'class', 'code', 'condition', 'kind', 'measure', 'model_class', 'outcome', 'period', 'phase'],
     ...['reason', 'result', 'scope', 'source', 'state', 'statistic', 'status', 'verb'],
+    ...['attribution', 'domain', 'memory', 'mig_mode', 'sensor', 'type'],
   ],
 } as const;
 /** What Prometheus sets on its targets: ours would be renamed to exported_*. */
@@ -64,7 +74,8 @@ function faults({ name, type, help, labels }: Family): string[] {
   const rules: [boolean, string][] = [
     [/^(aidc|workqueue|controller_runtime|leader_election)(_[a-z0-9]+)+$/.test(name), 'name'],
     [name.endsWith('_total') === (type === 'counter'), '_total'],
-    [!/_(count|sum|bucket)$/.test(name), 'name of a part'],
+    // A number of SMs is no part of a histogram; its name has been in use.
+    [!/_(count|sum|bucket)$/.test(name) || name === 'aidc_mig_device_sm_count', 'name of a part'],
     [type !== 'histogram' || name.endsWith('_seconds'), 'unit of a histogram'],
     [!NOT_BASE_UNITS.test(name), 'not a base unit'],
     [!name.includes('timestamp') || name.endsWith('_timestamp_seconds'), 'timestamp'],
@@ -80,11 +91,13 @@ function faults({ name, type, help, labels }: Family): string[] {
 describe('the families', () => {
   it('have names, units, descriptions and labels as they should', () => {
     expect(ofOperator.length).toBeGreaterThan(70);
-    expect(ofOperator.flatMap(faults)).toEqual([]);
+    expect(known.flatMap(faults)).toEqual([]);
+    const names = known.map(({ name }) => name);
+    expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
   });
 
   it('have no label of the list that none of them has', () => {
-    const used = new Set(ofOperator.flatMap(({ labels }) => labels));
+    const used = new Set(known.flatMap(({ labels }) => labels));
     expect(Object.values(LABELS).flatMap((list) => list.filter((label) => !used.has(label)))).toEqual([]);
   });
 
@@ -113,6 +126,7 @@ describe('the dashboards', () => {
   it('ask only for families that there are', () => {
     const asked = panels.flatMap(({ queries }) => queries.map(({ expr }) => expr));
     expect(asked.flatMap(unknownFamilies)).toEqual([]);
+    expect(asked.flatMap(unknownLabels)).toEqual([]);
     expect(DASHBOARDS.flatMap(({ variables }) => variables.flatMap(({ family }) => unknownFamilies(family)))).toEqual(
       [],
     );
@@ -130,6 +144,7 @@ describe('the dashboards', () => {
 describe('the rules', () => {
   it('ask only for families that there are, or that a rule records', () => {
     expect(rules.flatMap(({ expr }) => unknownFamilies(expr))).toEqual([]);
+    expect(rules.flatMap(({ expr }) => unknownLabels(expr))).toEqual([]);
     const recorded = rules.flatMap(({ record }) => record ?? []);
     const used = rules.flatMap(({ expr }) => expr.match(/\b[a-z]+:\w+(?::\w+)*/g) ?? []);
     expect(used.filter((name) => !recorded.includes(name))).toEqual([]);
@@ -166,5 +181,10 @@ describe('the check of families', () => {
     expect(unknownFamilies('sum(rate(aidc_no_such_total[5m])) / workqueue_depth')).toEqual(['aidc_no_such_total']);
     expect(unknownFamilies('aidc_scheduling_cycle_duration_seconds')).toHaveLength(1);
     expect(unknownFamilies('aidc_scheduling_cycle_duration_seconds_bucket')).toEqual([]);
+  });
+
+  it('finds a label that a family does not have', () => {
+    const expr = 'sum(aidc_gpu_health{gpu_node=~"$node", status="lost"}) + aidc_gpu_allocated{instance="a"}';
+    expect(unknownLabels(expr)).toEqual(['aidc_gpu_health: status']);
   });
 });

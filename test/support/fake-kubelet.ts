@@ -20,12 +20,24 @@ export function encodeField(number: number, content: string | Uint8Array): Buffe
 export function encodePodResources(pods: readonly PodDevices[]): Buffer {
   return Buffer.concat(
     pods.map(({ namespace, name, resource, ids }) => {
-      const devices = [encodeField(1, resource), ...ids.map((id) => encodeField(2, id))];
-      const container = [encodeField(1, 'main'), encodeField(2, Buffer.concat(devices))];
+      const container = [encodeField(1, 'main'), held(resource, ids)];
       const pod = [encodeField(1, name), encodeField(2, namespace), encodeField(3, Buffer.concat(container))];
       return encodeField(1, Buffer.concat(pod));
     }),
   );
+}
+
+/** A resource with a slash is of a device plugin; without one it is a driver of claims. */
+function held(resource: string, ids: readonly string[]): Buffer {
+  if (resource.includes('/')) {
+    return encodeField(2, Buffer.concat([encodeField(1, resource), ...ids.map((id) => encodeField(2, id))]));
+  }
+  const devices = ids.map((id) => {
+    const cdi = encodeField(1, encodeField(1, `k8s.${resource}/claim=${id}`));
+    const device = [cdi, encodeField(2, resource), encodeField(3, 'gpu-1'), encodeField(4, id)];
+    return encodeField(4, Buffer.concat(device));
+  });
+  return encodeField(5, Buffer.concat([encodeField(2, 'claim'), encodeField(3, 'ns'), ...devices]));
 }
 
 /** The kubelet's pod-resources API on a socket, with the pods that a test puts there. */

@@ -56,14 +56,14 @@ function gpuXml(gpu, index, seconds) {
 const migXml = ({ instance, multiprocessors }, index) =>
   `<mig_device><index>${index}</index><gpu_instance_id>${instance}</gpu_instance_id><compute_instance_id>0</compute_instance_id><device_attributes><shared><multiprocessor_count>${multiprocessors}</multiprocessor_count></shared></device_attributes></mig_device>`;
 
-function documentXml({ gpus = [], startMs = 0 }) {
+function documentXml({ gpus = [], startMs = 0, attached = gpus.length }) {
   const seconds = (Date.now() - startMs) / 1000;
   return `<?xml version="1.0" ?>
 <!DOCTYPE nvidia_smi_log SYSTEM "nvsmi_device_v12.dtd">
 <nvidia_smi_log>
   <driver_version>580.95.05</driver_version>
   <cuda_version>13.0</cuda_version>
-  <attached_gpus>${gpus.length}</attached_gpus>
+  <attached_gpus>${attached}</attached_gpus>
 ${gpus.map((gpu, index) => gpuXml(gpu, index, seconds)).join('')}</nvidia_smi_log>
 `;
 }

@@ -33,6 +33,8 @@ export interface FakeRun {
 
 export interface Scenario {
   readonly gpus?: readonly FakeGpu[];
+  /** How many boards the driver says there are. Default: as many as it tells of. */
+  readonly attached?: number;
   /** Milliseconds since the epoch. */
   readonly startMs?: number;
   /** One a run, in order; the last is for all later ones. */
