@@ -35,7 +35,7 @@ interface Answer {
   readonly text: string;
   readonly headers: Readonly<Record<string, unknown>>;
   /** Common name of the certificate that was shown. */
-  readonly shown: string | undefined;
+  readonly shown: unknown;
 }
 
 /** Each on a connection of its own, so that each sees the certificate of its time. */
