@@ -107,7 +107,7 @@ export class ScrapeAccess {
     try {
       const { status } = await client.create<TokenReview>(TOKEN_REVIEWS, { body: { spec: { token } }, ...CALL });
       if (status?.authenticated !== true || !status.user?.username) {
-        logger.info('metrics refused: the hub does not accept the token', { error: status?.error });
+        logger.debug('metrics refused: the hub does not accept the token', { error: status?.error });
         return BAD_TOKEN;
       }
       const { username } = status.user;

@@ -37,7 +37,7 @@ export class SecureMetrics {
   constructor(options: SecureMetricsOptions) {
     this.#options = options;
     this.#server = createServer(
-      { minVersion: 'TLSv1.2', requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS },
+      { minVersion: 'TLSv1.2', handshakeTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS },
       (request, response) => void this.#serve(request, response),
     );
   }

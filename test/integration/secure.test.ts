@@ -68,6 +68,7 @@ describe('metrics over HTTPS, as documented', () => {
     const { status, text } = await scrape(await tokenOf('prometheus-k8s'));
     expect(status).toBe(200);
     expect(text).toMatch(/^leader_election_master_status\{/m);
+    expect(text).toContain('aidc_reflector_healthy{cluster="hub",resource="secrets/kubeconfig-guian"} 1');
   });
 
   it('are not for others, who are told why', async () => {
@@ -95,6 +96,15 @@ describe('metrics over HTTPS, as documented', () => {
     expect(plain.status).toBe(404);
     expect(await plain.text()).toContain('Metrics are served over HTTPS only');
     for (const path of ['/livez', '/readyz']) expect((await fetch(`${operator.url}${path}`)).status).toBe(200);
+  });
+
+  it('end the process where the given certificate is none, and name the setting', async () => {
+    const over = { AIDC_METRICS_PORT: '0', AIDC_METRICS_CERT_DIR: '/none' };
+    const wrong = await startOperatorOf(shell, centre.hub, over);
+    expect(await wrong.ended).toBe(2);
+    await expect
+      .poll(() => logTail(wrong))
+      .toContain('--metrics-cert-dir (AIDC_METRICS_CERT_DIR): /none/tls.crt cannot be read');
   });
 
   it('pass the test of the release', async () => {
