@@ -25,6 +25,7 @@ let shell: Shell;
 let hub: KubeClient;
 let operator: OperatorProcess;
 let metricsUrl: string;
+const others: OperatorProcess[] = [];
 
 beforeAll(async () => {
   shell = await openShell();
@@ -40,7 +41,7 @@ beforeAll(async () => {
   await untilReady(operator, PATIENCE);
 }, 300_000);
 afterAll(async () => {
-  await operator?.stop();
+  await Promise.all([operator, ...others].map((one) => one?.stop()));
   await hub?.close();
   await shell?.remove();
 });
@@ -101,9 +102,10 @@ describe('metrics over HTTPS, as documented', () => {
   it('end the process where the given certificate is none, and name the setting', async () => {
     const over = { AIDC_METRICS_PORT: '0', AIDC_METRICS_CERT_DIR: '/none' };
     const wrong = await startOperatorOf(shell, centre.hub, over);
+    others.push(wrong);
     expect(await wrong.ended).toBe(2);
     await expect
-      .poll(() => logTail(wrong))
+      .poll(() => logTail(wrong), { timeout: PATIENCE })
       .toContain('--metrics-cert-dir (AIDC_METRICS_CERT_DIR): /none/tls.crt cannot be read');
   });
 
