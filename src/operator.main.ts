@@ -7,8 +7,17 @@ import { type Config, ConfigError, describeSettings, loadConfig } from './config
 import { UnsuitableHub } from './hub/index.ts';
 import { isUnreachable } from './kube/errors.ts';
 import { defaultCredentials, KubeconfigError } from './kube/kubeconfig.ts';
-import { createLogger, frameworkLogger, PrometheusMetrics } from './observability/index.ts';
-import { buildOperator } from './operator.ts';
+import {
+  CertificateError,
+  createLogger,
+  frameworkLogger,
+  MountedCertificate,
+  OwnCertificate,
+  PrometheusMetrics,
+  SecureMetrics,
+} from './observability/index.ts';
+import { buildOperator, type Operator } from './operator.ts';
+import { systemClock } from './runtime/clock.ts';
 import type { Logger } from './runtime/logger.ts';
 
 const USAGE = `usage: aidc-operator operator [FLAG ...]
@@ -68,13 +77,14 @@ async function runOperator(config: Config): Promise<number> {
   if (stop.signal.aborted) return code;
   if (operator === undefined) return 3;
   const app = await NestFactory.create<NestFastifyApplication>(
-    AppModule.for({ operator, logger, metrics }),
+    AppModule.for({ operator, logger, metrics, secure: config.metricsSecure }),
     new FastifyAdapter(),
     { logger: frameworkLogger(logger), abortOnError: false },
   );
   // Probes must answer while caches fill, so the server comes first.
   await app.listen(config.httpPort, config.httpHost);
   logger.info('listening', { url: await app.getUrl() });
+  const secureMetrics = config.metricsSecure ? await serveSecurely(config, operator, metrics, logger) : undefined;
   try {
     await operator.run(stop.signal);
   } catch (error) {
@@ -82,8 +92,31 @@ async function runOperator(config: Config): Promise<number> {
     logger.error('stopping', { error });
     code = 4;
   }
-  await app.close();
+  await Promise.all([app.close(), secureMetrics?.close()]);
   return code;
+}
+
+/** /metrics over HTTPS. Throws a ConfigError where the certificate that was given cannot be used. */
+async function serveSecurely(
+  config: Config,
+  { scrapeAccess: access }: Operator,
+  metrics: PrometheusMetrics,
+  logger: Logger,
+): Promise<SecureMetrics> {
+  const { httpHost, metricsPort, metricsCertDir } = config;
+  const clock = systemClock;
+  const certificates =
+    metricsCertDir === undefined ? new OwnCertificate(clock) : new MountedCertificate(metricsCertDir);
+  const expose = () => metrics.expose((error) => logger.error('metrics collector failed', { error }));
+  const server = new SecureMetrics({ access, certificates, expose, clock, logger });
+  try {
+    await server.listen(metricsPort, httpHost);
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    throw new ConfigError(`--metrics-cert-dir (AIDC_METRICS_CERT_DIR): ${error.message}`);
+  }
+  logger.info('listening', { url: `https://${httpHost}:${server.port}/metrics` });
+  return server;
 }
 
 async function startWithRetry<T>(start: () => Promise<T>, logger: Logger, signal: AbortSignal): Promise<T | undefined> {

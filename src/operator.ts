@@ -16,6 +16,7 @@ import {
   EventLoopWatch,
   LedgerMetrics,
   type PrometheusMetrics,
+  ScrapeAccess,
   WorkloadMetrics,
 } from './observability/index.ts';
 import { quoteController } from './quotes/index.ts';
@@ -43,6 +44,8 @@ export interface OperatorOptions {
 }
 
 const LEASE = 'aidc-operator';
+/** Requests a second that questions about tokens may make. */
+const REVIEW_QPS = 20;
 
 export interface Operator {
   readonly manager: Manager;
@@ -50,6 +53,8 @@ export interface Operator {
   readonly hub: HubStores;
   readonly scheduler: Scheduler;
   readonly elector: LeaderElector;
+  /** Who may read metrics, where that is asked. */
+  readonly scrapeAccess: ScrapeAccess;
   /**
    * Runs until the signal aborts; releases the lease last, then closes the connections. Nothing is listed or led before
    * the hub has what this release needs; throws UnsuitableHub where it will not have it.
@@ -86,11 +91,16 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
   });
   const beforeWrite = elector.guard();
   const client = new KubeClient({ ...base, cluster: 'hub', qps: config.hubQps, maxConnections: 40, beforeWrite });
-  const hub = new HubStores({ client, namespace: config.namespace, clock, logger, metrics });
+  // Asked by every replica, and by people unknown: it must not take a turn from the others.
+  const reviewClient = new KubeClient({ ...base, cluster: 'hub', qps: REVIEW_QPS, maxConnections: 2 });
+  const scrapeAccess = new ScrapeAccess({ client: reviewClient, clock, logger });
+  const { namespace, kubeconfigSecrets: secretNames } = config;
+  const hub = new HubStores({ client, namespace, secretNames, clock, logger, metrics });
   const members = new MemberRegistry({
     clusters: hub.clusters,
     secrets: hub.secrets,
-    namespace: config.namespace,
+    secretNames,
+    namespace,
     hubId,
     hubCredentials: credentials,
     allowFileKubeconfigs: config.allowKubeconfigExec,
@@ -209,6 +219,7 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     hub,
     scheduler,
     elector,
+    scrapeAccess,
     probes: {
       live: {
         eventLoop: () => loop.trouble(),
@@ -225,7 +236,7 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
         await manager.run(signal);
       } finally {
         loop.stop();
-        await Promise.all([client.close(), leaseClient.close()]);
+        await Promise.all([client.close(), leaseClient.close(), reviewClient.close()]);
       }
     },
   };

@@ -4,6 +4,8 @@ import { once, total } from './promql.ts';
 const CHOSEN = 'queue=~"$queue"';
 const ROW = ['queue', 'gpu_model', 'region'] as const;
 const quota = (kind: string): string => once(`aidc_quota_gpus{${CHOSEN}, kind="${kind}"}`, ...ROW);
+const budget = (part: string): string =>
+  once(`aidc_queue_budget_${part}{${CHOSEN}}`, 'queue', 'period', 'measure', 'currency');
 const BUCKETS = 'rate(aidc_scheduling_cycle_duration_seconds_bucket[$__rate_interval])';
 
 const LIFE = [
@@ -135,6 +137,35 @@ export const queues: Dashboard = {
           title: 'Borrowed',
           description: 'Accelerators above the nominal quota, which others do not use at present.',
           queries: [{ expr: quota('borrowed'), legend: '{{queue}} {{gpu_model}} {{region}}' }],
+        }),
+      ],
+    ],
+    [
+      'Budgets',
+      [
+        table({
+          title: 'Budgets',
+          description:
+            'Of the present period: GPU-hours, kWh, money or grams of CO2, of the queue with those below it. The hour is the coming one, with what runs now.',
+          queries: ['limit', 'used', 'used_per_hour'].map((part) => ({ expr: budget(part) })),
+          columns: {
+            queue: 'Queue',
+            period: 'Period',
+            measure: 'Measure',
+            currency: 'Currency',
+            'Value #A': 'Budget',
+            'Value #B': 'Used',
+            'Value #C': 'An hour',
+          },
+        }),
+        timeseries({
+          title: 'Used share of budgets',
+          description: 'At 1 a budget is used up; each period begins at 0.',
+          unit: 'percentunit',
+          width: 24,
+          queries: [
+            { expr: `${budget('used')} / ${budget('limit')}`, legend: '{{queue}} {{period}} {{measure}} {{currency}}' },
+          ],
         }),
       ],
     ],

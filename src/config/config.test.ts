@@ -36,6 +36,24 @@ describe('loadConfig', () => {
     expect(() => loadConfig(['--renew-seconds=20'], {})).toThrow(/must be above/);
   });
 
+  it('reads names of Secrets, each once, and names the one that is none', () => {
+    expect(loadConfig([], {}).kubeconfigSecrets).toEqual([]);
+    expect(loadConfig(['--kubeconfig-secrets=kubeconfig-guian, b.c,,b.c'], {}).kubeconfigSecrets).toEqual([
+      'kubeconfig-guian',
+      'b.c',
+    ]);
+    expect(() => loadConfig([], { AIDC_KUBECONFIG_SECRETS: 'good,Not_Good' })).toThrow(
+      '--kubeconfig-secrets (AIDC_KUBECONFIG_SECRETS): "Not_Good" is no name of an object',
+    );
+    expect(() => loadConfig([], { AIDC_KUBECONFIG_SECRETS: 'a,metadata.name!=b' })).toThrow(ConfigError);
+  });
+
+  it('refuses one port for metrics with and without TLS', () => {
+    expect(() => loadConfig(['--metrics-secure', '--metrics-port=8080'], {})).toThrow('--metrics-port (8080)');
+    expect(loadConfig(['--metrics-port=8080'], {}).metricsSecure).toBe(false);
+    expect(loadConfig(['--metrics-secure'], {})).toMatchObject({ metricsSecure: true, metricsPort: 8443 });
+  });
+
   it('describes every setting', () => {
     expect(describeSettings()).toContain('AIDC_NODE_LOST_SECONDS');
   });

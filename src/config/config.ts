@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { ConfigError, describe, httpSettings, readSettings, seconds, yesNo } from './settings.ts';
+import { ConfigError, describe, httpSettings, names, port, readSettings, seconds, yesNo } from './settings.ts';
 
 /**
  * Every setting of the operator: a flag `--like-this`, or the environment variable AIDC_LIKE_THIS; flags win.
@@ -14,6 +14,17 @@ const settings = z.object({
   namespace: z.string().min(1).default('aidc-system').describe('Namespace of the lease and the kubeconfig Secrets.'),
   identity: z.string().min(1).default(hostname()).describe('Name of this replica in the lease.'),
   ...httpSettings,
+  metricsSecure: yesNo.describe(
+    'Serve /metrics over HTTPS on --metrics-port, and not on --http-port: to those whose token the hub lets get it.',
+  ),
+  metricsPort: port(8443).describe('Port of /metrics over HTTPS; 0 takes a free one.'),
+  metricsCertDir: z
+    .string()
+    .optional()
+    .describe('Folder of tls.crt and tls.key for it, read again when they change. Default: a self-signed certificate.'),
+  kubeconfigSecrets: names.describe(
+    'Secrets with kubeconfigs, divided by commas: each is watched by its name. Default: all of the namespace.',
+  ),
   bindTimeoutSeconds: seconds(60).describe('A pod not bound for so long ends its attempt as BindConflict.'),
   nodeLostSeconds: seconds(300).describe('A node not ready for so long is lost.'),
   avoidSeconds: seconds(600).describe('A node that refused a pod is avoided for so long.'),
@@ -53,6 +64,11 @@ export function loadConfig(args: readonly string[], env: Readonly<Record<string,
   if (!(config.leaseSeconds > config.renewSeconds && config.renewSeconds > 1.2 * config.retrySeconds)) {
     throw new ConfigError(
       `--lease-seconds (${config.leaseSeconds}) must be above --renew-seconds (${config.renewSeconds}), and that above 1.2 times --retry-seconds (${config.retrySeconds})`,
+    );
+  }
+  if (config.metricsSecure && config.metricsPort !== 0 && config.metricsPort === config.httpPort) {
+    throw new ConfigError(
+      `--metrics-port (${config.metricsPort}) must not be --http-port: probes stay there, without TLS`,
     );
   }
   return Object.freeze(config);

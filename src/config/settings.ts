@@ -7,6 +7,22 @@ type Settings = z.ZodObject<Readonly<Record<string, z.ZodType>>>;
 
 export const seconds = (value: number) => z.coerce.number().positive().max(86_400).default(value);
 
+export const port = (value: number) => z.coerce.number().int().min(0).max(65_535).default(value);
+
+const OBJECT_NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
+
+/** Names of objects, divided by commas; each once. */
+export const names = z
+  .string()
+  .default('')
+  .transform((text): readonly string[] => [...new Set(text.split(',').map((name) => name.trim()))].filter(Boolean))
+  .superRefine((given, context) => {
+    for (const name of given.filter((one) => one.length > 253 || !OBJECT_NAME.test(one))) {
+      const message = `"${name}" is no name of an object: lower case letters, digits, - and . only; names are divided by commas`;
+      context.addIssue({ code: 'custom', message });
+    }
+  });
+
 export const yesNo = z
   .enum(['true', 'false'])
   .default('false')
@@ -15,7 +31,7 @@ export const yesNo = z
 /** Settings that every role has. */
 export const httpSettings = {
   httpHost: z.string().default('0.0.0.0').describe('Address of /metrics, /livez and /readyz.'),
-  httpPort: z.coerce.number().int().min(0).max(65_535).default(8080).describe('Port of the same; 0 takes a free one.'),
+  httpPort: port(8080).describe('Port of the same; 0 takes a free one.'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least severe level that is logged.'),
 } as const;
 

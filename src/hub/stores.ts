@@ -23,6 +23,7 @@ import type { MemberNamespace } from '../regions/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
+import { NamedSecrets, type SecretObject, type SecretSource } from './secrets.ts';
 
 /** One of our kinds as the client layer names it. */
 export const resourceOf = (kind: KindDefinition): Resource => ({
@@ -45,14 +46,12 @@ export interface PriorityClass extends KubeObject {
   globalDefault?: boolean;
 }
 
-export interface SecretObject extends KubeObject {
-  data?: Record<string, string>;
-}
-
 export interface HubOptions {
   readonly client: KubeClient;
   /** The operator's namespace: kubeconfig Secrets are read there only. */
   readonly namespace: string;
+  /** Names of the only Secrets that may be read; absent or empty: all of the namespace. */
+  readonly secretNames?: readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: RuntimeMetrics;
@@ -68,7 +67,7 @@ export class HubStores {
   readonly queues = new Store<ComputeQueue>();
   readonly namespaces = new Store<MemberNamespace>();
   readonly priorityClasses = new Store<PriorityClass>();
-  readonly secrets = new Store<SecretObject>();
+  readonly secrets: SecretSource;
   readonly #reflectors: Reflector<never>[];
 
   constructor(options: HubOptions) {
@@ -82,6 +81,16 @@ export class HubStores {
         metrics: options.metrics,
         ...extra,
       }) as unknown as Reflector<never>;
+    const { namespace, secretNames = [] } = options;
+    const all = new Store<SecretObject>();
+    const named = new NamedSecrets(secretNames);
+    this.secrets = secretNames.length === 0 ? all : named;
+    // Rights to single names cover a list or watch only where it selects that name.
+    const byName = (name: string) => ({ namespace, fieldSelector: `metadata.name=${name}`, called: `secrets/${name}` });
+    const secrets =
+      secretNames.length === 0
+        ? [reflect(SECRETS, all, { namespace })]
+        : Array.from(named.stores, ([name, store]) => reflect(SECRETS, store, byName(name)));
     this.#reflectors = [
       reflect(TRAININGS, this.trainings),
       reflect(SERVINGS, this.servings),
@@ -91,7 +100,7 @@ export class HubStores {
       reflect(QUEUES, this.queues),
       reflect(NAMESPACES, this.namespaces as unknown as Store<KubeObject>, { project: namespaceLabels }),
       reflect(PRIORITY_CLASSES, this.priorityClasses),
-      reflect(SECRETS, this.secrets, { namespace: options.namespace }),
+      ...secrets,
     ];
   }
 

@@ -25,6 +25,8 @@ export interface ReflectorState {
 export interface ReflectorOptions<T extends Stored> {
   readonly client: Pick<KubeClient, 'list' | 'watch' | 'cluster'>;
   readonly resource: Resource;
+  /** Its name in logs and metrics, where there are several of one resource (default: the resource's). */
+  readonly called?: string;
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
@@ -74,7 +76,7 @@ export class Reflector<T extends Stored> {
     this.#options = options;
     this.#clock = options.clock;
     this.#random = options.random ?? Math.random;
-    const name = resourceName(options.resource);
+    const name = options.called ?? resourceName(options.resource);
     this.#logger = options.logger.child({ cluster: options.client.cluster, resource: name });
     this.#metrics = new ReflectorMetrics(options.metrics ?? noopMetrics, options.client.cluster, name, {
       size: () => options.store.size,

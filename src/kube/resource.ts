@@ -112,6 +112,14 @@ export const DEPLOYMENTS = builtin('apps', 'v1', 'Deployment', 'deployments');
 export const STATEFUL_SETS = builtin('apps', 'v1', 'StatefulSet', 'statefulsets');
 export const LEASES = builtin('coordination.k8s.io', 'v1', 'Lease', 'leases');
 export const PRIORITY_CLASSES = builtin('scheduling.k8s.io', 'v1', 'PriorityClass', 'priorityclasses', false);
+export const TOKEN_REVIEWS = builtin('authentication.k8s.io', 'v1', 'TokenReview', 'tokenreviews', false);
+export const SUBJECT_ACCESS_REVIEWS = builtin(
+  'authorization.k8s.io',
+  'v1',
+  'SubjectAccessReview',
+  'subjectaccessreviews',
+  false,
+);
 export const CUSTOM_RESOURCE_DEFINITIONS = builtin(
   'apiextensions.k8s.io',
   'v1',

@@ -1,8 +1,11 @@
 export { BudgetMetrics } from './budget-metrics.ts';
 export { CentreMetrics } from './centre-metrics.ts';
+export { CertificateError, MountedCertificate, OwnCertificate } from './certificates.ts';
 export { EventLoopWatch } from './event-loop.ts';
 export { LedgerMetrics } from './ledger-metrics.ts';
 export { createLogger, frameworkLogger } from './logging.ts';
 export { PrometheusMetrics } from './metrics.ts';
+export { ScrapeAccess } from './scrape-access.ts';
+export { SecureMetrics } from './secure-metrics.ts';
 export { LOGGER, PROBES } from './tokens.ts';
 export { WorkloadMetrics } from './workload-metrics.ts';

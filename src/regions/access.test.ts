@@ -20,6 +20,7 @@ const secret = (text: string, key = 'kubeconfig'): KubeconfigSecret => ({
 const read = (found: KubeconfigSecret | undefined, over: Partial<AccessOptions> = {}, spec = aRegion('guian').spec) =>
   readAccess(spec, {
     namespace: 'aidc-system',
+    secretNames: [],
     allowFileKubeconfigs: false,
     hubCredentials: undefined,
     secret: (key) => (key === 'aidc-system/guian-kubeconfig' ? found : undefined),
@@ -48,6 +49,19 @@ describe('readAccess', () => {
     const problem = read(found);
     expect(problem).toMatchObject({ reason: 'BadKubeconfig', message: expect.stringContaining(sentence) });
     expect(JSON.stringify(problem)).not.toContain('secret-1');
+  });
+
+  it('says which Secrets may be read where the named one is not among them', () => {
+    const message = (secretNames: readonly string[]) => read(secret(kubeconfig()), { secretNames });
+    expect(message(['guian-kubeconfig'])).toMatchObject({ credentials: { token: 'secret-1' } });
+    expect(message(['a', 'b'])).toEqual({
+      reason: 'BadKubeconfig',
+      message:
+        'Secret aidc-system/guian-kubeconfig is not among those that the operator may read (a, b). Add it to ' +
+        'kubeconfigSecrets of the chart (--kubeconfig-secrets) and upgrade the release, or name one of these.',
+    });
+    const many = Array.from({ length: 20 }, (_, index) => `s${index}`);
+    expect(message(many)).toMatchObject({ message: expect.stringContaining('s7 and 12 more') });
   });
 
   it('takes the hub’s own credentials for inCluster', () => {

@@ -19,6 +19,8 @@ export interface Access {
 export interface AccessOptions {
   /** The operator's namespace, where the Secrets are. */
   readonly namespace: string;
+  /** Names of the only Secrets that may be read; empty: all of the namespace. */
+  readonly secretNames: readonly string[];
   /** Allow kubeconfigs that read files or run plugins here. */
   readonly allowFileKubeconfigs: boolean;
   /** Credentials of the hub, for `inCluster: true`. */
@@ -35,6 +37,7 @@ export function readAccess(spec: RegionalClusterSpec, options: AccessOptions): A
   const ref = spec.kubeconfigSecretRef;
   if (ref === undefined) return bad('Neither kubeconfigSecretRef nor inCluster is set; set one of them.');
   const where = `${options.namespace}/${ref.name}`;
+  if (options.secretNames.length > 0 && !options.secretNames.includes(ref.name)) return bad(unlisted(where, options));
   const secret = options.secret(where);
   if (secret === undefined) {
     return bad(`Secret ${where} does not exist; create it with the kubeconfig under the key "${ref.key}".`);
@@ -58,6 +61,18 @@ function parse(where: string, text: string, options: AccessOptions): Access | Pr
       `The kubeconfig in Secret ${where} cannot be used: ${error.message}. Correct the Secret; it is read again at once.`,
     );
   }
+}
+
+/** Shown so many; the list may have one for each of many regions. */
+const NAMED = 8;
+
+function unlisted(where: string, { secretNames }: AccessOptions): string {
+  const more = secretNames.length - NAMED;
+  const names = `${secretNames.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return (
+    `Secret ${where} is not among those that the operator may read (${names}). Add it to kubeconfigSecrets of the ` +
+    'chart (--kubeconfig-secrets) and upgrade the release, or name one of these.'
+  );
 }
 
 const bad = (message: string): Problem => ({ reason: MEMBER_REASON.BadKubeconfig, message });

@@ -17,7 +17,9 @@ import type { Member, MemberSource } from './types.ts';
 export interface MemberRegistryOptions {
   readonly clusters: Store<RegionalCluster>;
   /** Secrets of the operator's namespace; only those that a RegionalCluster names are read. */
-  readonly secrets: Store<KubeconfigSecret>;
+  readonly secrets: Pick<Store<KubeconfigSecret>, 'get' | 'subscribe'>;
+  /** Names of the only Secrets that may be read; absent or empty: all of the namespace. */
+  readonly secretNames?: readonly string[];
   /** The operator's namespace. */
   readonly namespace: string;
   /** uid of the hub's kube-system namespace. */
@@ -168,7 +170,7 @@ export class MemberRegistry implements MemberSource {
   }
 
   #access({ metadata, spec }: RegionalCluster): Access | Problem {
-    const { secrets, namespace, allowFileKubeconfigs = false, hubCredentials } = this.#options;
+    const { secrets, secretNames = [], namespace, allowFileKubeconfigs = false, hubCredentials } = this.#options;
     const ref = spec.kubeconfigSecretRef;
     const secret = ref === undefined ? undefined : secrets.get(`${namespace}/${ref.name}`);
     const from = [ref?.name, ref?.key, spec.inCluster, secret?.metadata.uid, secret?.metadata.resourceVersion].join(
@@ -178,6 +180,7 @@ export class MemberRegistry implements MemberSource {
     if (known?.from === from) return known.access;
     const access = readAccess(spec, {
       namespace,
+      secretNames,
       allowFileKubeconfigs,
       hubCredentials,
       secret: (key) => secrets.get(key),

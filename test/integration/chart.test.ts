@@ -33,6 +33,9 @@ const EVERYTHING = [
   ...['extraVolumeMounts[0].name=certs', 'extraVolumeMounts[0].mountPath=/certs'],
   ...['serviceMonitor.honorLabels=true', 'serviceMonitor.relabelings[0].targetLabel=centre'],
   'serviceMonitor.metricRelabelings[0].action=labeldrop',
+  ...['metrics.secure.enabled=true', 'metrics.secure.certificateSecret=metrics-tls', 'kubeconfigSecrets={a,b.c}'],
+  ...['metrics.secure.scrapers[0].kind=ServiceAccount', 'metrics.secure.scrapers[0].name=prometheus'],
+  'metrics.secure.scrapers[0].namespace=monitoring',
   `image.digest=sha256:${'0'.repeat(64)}`,
   'networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.name=monitoring',
   'affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight=1',
@@ -66,7 +69,7 @@ spec:
                 selector: {type: object, properties: {matchLabels: {type: object, additionalProperties: {type: string}}}}
                 endpoints:
                   type: array
-                  items: {type: object, properties: {port: {type: string}, path: {type: string}, interval: {type: string}, honorLabels: {type: boolean}, relabelings: {type: array, items: {type: object, properties: {targetLabel: {type: string}, action: {type: string}}}}, metricRelabelings: {type: array, items: {type: object, properties: {action: {type: string}}}}}}
+                  items: {type: object, properties: {scheme: {type: string}, bearerTokenFile: {type: string}, authorization: {type: object, properties: {credentials: {type: object, properties: {name: {type: string}, key: {type: string}}}}}, tlsConfig: {type: object, properties: {serverName: {type: string}, insecureSkipVerify: {type: boolean}, ca: {type: object, properties: {secret: {type: object, properties: {name: {type: string}, key: {type: string}}}}}}}, port: {type: string}, path: {type: string}, interval: {type: string}, honorLabels: {type: boolean}, relabelings: {type: array, items: {type: object, properties: {targetLabel: {type: string}, action: {type: string}}}}, metricRelabelings: {type: array, items: {type: object, properties: {action: {type: string}}}}}}
 `;
 
 const kindsOf = (objects: readonly Manifest[]): string[] => [...new Set(objects.map(({ kind }) => kind ?? ''))].sort();
@@ -96,6 +99,62 @@ describe('the chart, rendered', () => {
     }
   });
 
+  it('lets scrapers in by the port that metrics are on, and has rights for it only where they are asked for', async () => {
+    interface Endpoint {
+      readonly port: string;
+      readonly [field: string]: unknown;
+    }
+    interface Ingress {
+      readonly ports: { port: string }[];
+      readonly from: object[];
+    }
+    const look = async (...values: string[]) => {
+      const from = { namespaceSelector: { matchLabels: { name: 'monitoring' } } };
+      const set = ['serviceMonitor.enabled=true', ...values].map((value) => `--set ${value}`).join(' ');
+      const json = `--set-json 'networkPolicy.metricsFrom=${JSON.stringify([from])}'`;
+      const objects = await shell.render(`${INSTALL}hub ${set} ${json}`);
+      const find = (kind: string) => objects.find((object) => object.kind === kind)?.spec as Record<string, never[]>;
+      const opened = (find('NetworkPolicy').ingress as Ingress[]).filter((rule) =>
+        rule.from.some((peer) => JSON.stringify(peer) === JSON.stringify(from)),
+      );
+      const { port, scheme, tlsConfig, bearerTokenFile, authorization } = (
+        find('ServiceMonitor').endpoints as Endpoint[]
+      )[0] as Endpoint;
+      const ports = (find('Service').ports as { name: string }[]).map(({ name }) => name);
+      const reviews = JSON.stringify(objects).includes('tokenreviews');
+      const opens = opened.flatMap((rule) => rule.ports.map((one) => one.port));
+      return { ports, opens, reviews, endpoint: { port, scheme, tlsConfig, bearerTokenFile, authorization } };
+    };
+    expect(await look()).toEqual({ ports: ['http'], opens: ['http'], reviews: false, endpoint: { port: 'http' } });
+    const token = '/var/run/secrets/kubernetes.io/serviceaccount/token';
+    const https = { port: 'https-metrics', scheme: 'https' };
+    expect(await look('metrics.secure.enabled=true')).toEqual({
+      ports: ['http', 'https-metrics'],
+      opens: ['https-metrics'],
+      reviews: true,
+      endpoint: { ...https, tlsConfig: { insecureSkipVerify: true }, bearerTokenFile: token },
+    });
+    const checked = await look('metrics.secure.enabled=true', 'metrics.secure.certificateSecret=tls');
+    expect(checked.endpoint).toEqual({
+      ...https,
+      tlsConfig: {
+        serverName: 'aidc-operator-metrics.aidc-system.svc',
+        ca: { secret: { name: 'tls', key: 'ca.crt' } },
+      },
+      bearerTokenFile: token,
+    });
+    const own = await look(
+      'metrics.secure.enabled=true',
+      'serviceMonitor.tlsConfig.serverName=x',
+      'serviceMonitor.authorization.credentials.name=y',
+    );
+    expect(own.endpoint).toEqual({
+      ...https,
+      tlsConfig: { serverName: 'x' },
+      authorization: { credentials: { name: 'y' } },
+    });
+  });
+
   it('has the CRDs as they are generated, and keeps them unless told otherwise', async () => {
     const files = [...generated()].filter(([path]) => path.startsWith('crds/')).map(([, text]) => text);
     const rendered = (await shell.render(`${INSTALL}hub`)).filter(({ kind }) => kind === 'CustomResourceDefinition');
@@ -117,8 +176,8 @@ describe('the chart, rendered', () => {
     expect(objects.filter(({ metadata }) => metadata.labels?.centre !== 'west')).toEqual([]);
     const { spec } = deployedPod(objects);
     expect(spec).toMatchObject({
-      volumes: [{ name: 'certs' }],
-      containers: [{ volumeMounts: [{ mountPath: '/certs' }] }],
+      volumes: [{ name: 'metrics-certificate' }, { name: 'certs' }],
+      containers: [{ volumeMounts: [{ mountPath: '/etc/aidc/metrics-certificate' }, { mountPath: '/certs' }] }],
     });
     expect(spec.containers[0]?.env).toContainEqual({ name: 'NODE_EXTRA_CA_CERTS', value: '/certs/ca.crt' });
   });
@@ -154,6 +213,10 @@ describe('the chart, rendered', () => {
     ['networkPolicy.enable=true', 'enable'],
     ['serviceMonitor.interval=soon', 'interval'],
     ['resources.request.cpu=1', 'request'],
+    ['metrics.secure.enable=true', 'enable'],
+    ['metrics.secure.certificateSecret=Not_A_Name', 'certificateSecret'],
+    ['metrics.secure.scrapers[0].kind=ServiceAccount,metrics.secure.scrapers[0].name=x', 'namespace'],
+    ["'kubeconfigSecrets={*}'", 'kubeconfigSecrets'],
     ['commonLabels.app\\\\.kubernetes\\\\.io/name=x', "invalid propertyName 'app.kubernetes.io/name'"],
     ['member.createNamespaces=maybe', 'createNamespaces'],
   ])('refuses --set %s and names it', async (value, name) => {

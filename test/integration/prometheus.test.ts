@@ -92,6 +92,7 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
         namespaceSelector: {},
         quota: [{ accelerator: 'H100', nominal: 16 }],
         preemption: { withinQueue: 'LowerPriority' },
+        budgets: [{ period: 'Month', gpuHours: 1_000_000 }],
       }),
     ]);
     operator = await startOperatorProcess({

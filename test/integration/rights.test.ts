@@ -1,22 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCluster } from '../../deploy/local/environment.ts';
-import { type OperatorProcess, startOperatorProcess, untilReady } from '../../deploy/local/start/operator-process.ts';
+import { type OperatorProcess, untilReady } from '../../deploy/local/start/operator-process.ts';
 import type { ComputeQuote, Dataset, ModelServing, ModelTraining, TrainingPhase } from '../../src/api/index.ts';
 import { DATASETS, QUOTES, REGIONAL_CLUSTERS, SERVINGS, TRAININGS } from '../../src/hub/index.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { CONFIG_MAPS, type KubeObject, NODES, PODS, SERVICES } from '../../src/kube/resource.ts';
-import {
-  block,
-  kubeconfigOf,
-  type Manifest,
-  manifests,
-  openShell,
-  operatorEnvironment,
-  type Shell,
-} from '../support/chart.ts';
+import { block, type Manifest, openShell, type Shell, startOperatorOf } from '../support/chart.ts';
 import { h100Region, useEnvironment } from '../support/environment.ts';
 import { applyAll, clientOf, eventually, getOrUndefined, namespace, untilObject } from '../support/hub.ts';
 import { inWords, refused, requestsOf, rightsOf, unused } from '../support/rights.ts';
@@ -64,19 +56,10 @@ function client(cluster: LocalCluster): KubeClient {
   return made;
 }
 
-const installed = async (cluster: LocalCluster): Promise<Manifest[]> =>
-  manifests(await shell.sh('helm get manifest aidc-operator -n aidc-system', cluster));
+const installed = (cluster: LocalCluster): Promise<Manifest[]> => shell.installed(cluster);
 
-/** What Deployment and account of the installed release make of the operator. */
 async function startInstalled(cluster: LocalCluster, over: Record<string, string> = {}): Promise<OperatorProcess> {
-  const dir = join(shell.folder, `operator-${operators.length}`);
-  await mkdir(dir);
-  const operator = await startOperatorProcess({
-    program: join(import.meta.dirname, '..', '..', 'dist', 'main.js'),
-    kubeconfigPath: await kubeconfigOf(shell, cluster, 'aidc-operator'),
-    dir,
-    env: { ...operatorEnvironment(await installed(cluster), 'aidc-operator-0', 'aidc-system'), ...over },
-  });
+  const operator = await startOperatorOf(shell, cluster, over);
   operators.push(operator);
   await untilReady(operator, PATIENCE);
   return operator;

@@ -23,7 +23,11 @@ const schema = JSON.parse(await read(`${CHART}/values.schema.json`)) as Schema;
 const about = parse(await read(`${CHART}/Chart.yaml`)) as Tree & { annotations: Record<string, string> };
 
 /** Where the pod's fields and the chart's wiring decide, not a value. */
-const NO_VALUE = new Set(['kubeconfig', 'namespace', 'identity', 'httpHost', 'httpPort']);
+const NO_VALUE = new Set([
+  ...['kubeconfig', 'namespace', 'identity', 'httpHost', 'httpPort'],
+  // Values of their own, because rights, ports and volumes hang on them: metrics.secure and kubeconfigSecrets.
+  ...['metricsSecure', 'metricsPort', 'metricsCertDir', 'kubeconfigSecrets'],
+]);
 /** Handed on whole to Kubernetes, which checks them. */
 const OPAQUE = new Set(['resources', 'podSecurityContext', 'securityContext', 'nodeSelector', 'affinity']);
 /** The same below `agent`. */

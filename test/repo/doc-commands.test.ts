@@ -17,7 +17,9 @@ const followed = (path: string): boolean =>
 
 describe('the commands of the documentation', () => {
   it('are all run by a test, or say why not', async () => {
-    const tests = await Promise.all(['chart', 'rights'].map((name) => read(`test/integration/${name}.test.ts`)));
+    const tests = await Promise.all(
+      ['chart', 'rights', 'secure'].map((name) => read(`test/integration/${name}.test.ts`)),
+    );
     const forgotten: string[] = [];
     for (const path of pages) {
       if (followed(path) || path === 'README.zh-CN.md') continue;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { resolveBinaries } from '../../deploy/local/binaries/resolve.ts';
 import type { LocalCluster } from '../../deploy/local/environment.ts';
+import { type OperatorProcess, startOperatorProcess } from '../../deploy/local/start/operator-process.ts';
 import type { KubeObject } from '../../src/kube/resource.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -23,6 +24,8 @@ export interface Shell {
   documented(title: string, cluster: LocalCluster): Promise<string>;
   /** `helm template` of our chart, parsed. */
   render(...args: string[]): Promise<Manifest[]>;
+  /** What the release in a cluster has made there, but for its hooks. */
+  installed(cluster: LocalCluster): Promise<Manifest[]>;
   remove(): Promise<void>;
 }
 
@@ -51,6 +54,7 @@ export async function openShell(): Promise<Shell> {
     render: async (...args) =>
       // A helm built from its module takes itself to talk to Kubernetes 1.20: the version must be said.
       manifests(await sh(`helm template aidc-operator charts/aidc-operator --kube-version 1.36.0 ${args.join(' ')}`)),
+    installed: async (cluster) => manifests(await sh('helm get manifest aidc-operator -n aidc-system', cluster)),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }
@@ -119,6 +123,20 @@ export function operatorEnvironment(objects: readonly Manifest[], pod: string, n
       return [name, value ?? fields[path] ?? ''];
     }),
   );
+}
+
+/** The operator as Deployment and account of the installed release make it, but for these variables. */
+export async function startOperatorOf(
+  shell: Shell,
+  cluster: LocalCluster,
+  over: Readonly<Record<string, string>> = {},
+): Promise<OperatorProcess> {
+  return startOperatorProcess({
+    program: join(root, 'dist', 'main.js'),
+    kubeconfigPath: await kubeconfigOf(shell, cluster, 'aidc-operator'),
+    dir: await mkdtemp(join(shell.folder, 'operator-')),
+    env: { ...operatorEnvironment(await shell.installed(cluster), 'aidc-operator-0', 'aidc-system'), ...over },
+  });
 }
 
 /** A kubeconfig with a token of a service account, as its pod would have it; nothing else is in it. */

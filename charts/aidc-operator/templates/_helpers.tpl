@@ -24,6 +24,11 @@
 {{- if ne .Values.mode "member" }}true{{ end }}
 {{- end }}
 
+{{/* "true" where metrics are served over HTTPS; nil-safe for values of a release from before there was the choice. */}}
+{{- define "aidc.secureMetrics" -}}
+{{- if and .Values.metrics .Values.metrics.secure.enabled }}true{{ end }}
+{{- end }}
+
 {{/* "true" in a region. The hub keeps its claim of a region in aidc-system; the release must be there, too. */}}
 {{- define "aidc.isMember" -}}
 {{- if ne .Values.mode "hub" }}
