@@ -20,6 +20,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   usefulJoules: 12_900_000,
   startupJoules: 500_000,
   lostJoules: 0,
+  checkpointJoules: 260_000,
   greenPowerPermille: 800,
   gpuPowerCapWatts: 450,
   powerWatts: 545_280,

@@ -135,7 +135,7 @@ function withMeasured(usage: Usage, reckoned: UsagePart, use: WorkloadUse | unde
   const { measured, estimated } = use === undefined ? partsOf(usage) : measuredParts(use);
   const parts = { ...addParts(reckoned, measured, estimated), reckoned };
   if (use === undefined) return { ...usage, ...parts };
-  const { startup, useful, lost } = use.classes;
+  const { startup, useful, lost, checkpoint } = use.classes;
   const seconds = use.measured.measuredSeconds;
   if (seconds === 0) return { ...usage, ...parts };
   return {
@@ -147,6 +147,7 @@ function withMeasured(usage: Usage, reckoned: UsagePart, use: WorkloadUse | unde
     startupJoules: Math.round(startup.facilityJoules),
     usefulJoules: Math.round(useful.facilityJoules),
     lostJoules: Math.round(lost.facilityJoules),
+    checkpointJoules: Math.round(checkpoint.facilityJoules),
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bookReport, emptyBook, setSilent, setTimes } from '../energy/index.ts';
+import { bookReport, emptyBook, setSilent, setTimes, withCheckpoint } from '../energy/index.ts';
 import { NO_SUMS } from '../energy/sums.ts';
 import { aReportedPod, FACTS, FakeAgent } from '../energy/testing.ts';
 import { decodeBook, encodeBook } from './codec.ts';
@@ -17,7 +17,8 @@ function aBook() {
     agent.use(START + 1, pod, 'GPU-b', [1000.125, 60, 5]);
   }
   bookReport(book, agent.report(START + 60_000), context);
-  setTimes(book, 'a/1', { readyMs: START, end: 'cutOff' }, START);
+  const times = { readyMs: START, end: 'cutOff' } as const;
+  setTimes(book, 'a/1', withCheckpoint(times, { atMs: START + 30_000, tookMs: 500 }), START);
   setSilent(book, 'a/2', owner, 'n', { fromMs: START, toMs: START + 1, sums: { ...NO_SUMS, gpuJoules: 1 } });
   return { book, agent };
 }
@@ -36,6 +37,18 @@ describe('books in a ConfigMap', () => {
     const report = agent.report(START + 120_000);
     for (const one of [book, read.book]) bookReport(one, report, context);
     expect(read.book).toEqual(book);
+  });
+
+  it('are read as they were before there were checkpoints, and written so where there are none', () => {
+    const { book } = aBook();
+    const { runs = '' } = encodeBook(book, 'guian');
+    const { 'a/2': none, 'a/1': some } = JSON.parse(runs);
+    expect(none.classes).toHaveLength(3);
+    expect(some.classes).toHaveLength(4);
+    const old = { ...some, classes: some.classes.slice(0, 3), times: { ...some.times, checkpoints: undefined } };
+    const read = decodeBook({ ...encodeBook(book, 'guian'), runs: JSON.stringify({ 'a/1': old }) });
+    if (typeof read === 'string') throw new Error(read);
+    expect(read.book.runs.get('a/1')?.classes.checkpoint).toEqual({ gpuSeconds: 0, facilityJoules: 0 });
   });
 
   it.each([
@@ -59,6 +72,10 @@ describe('books in a ConfigMap', () => {
           agent.use(START + quarter * 900_000, aReportedPod(run), gpu, [123_456.789_012, 900.000_001, 0]);
         }
         bookReport(book, agent.report(START + (quarter + 1) * 900_000), context);
+        for (const [run, { times }] of book.runs) {
+          const saved = { atMs: START + quarter * 900_000 + 123_456, tookMs: 12_345 };
+          setTimes(book, run, withCheckpoint(times, saved), START);
+        }
       }
     }
     expect(Object.values(encodeBook(book, 'guian')).join('').length).toBeLessThan(1_000_000);

@@ -170,6 +170,7 @@ function fromUsage(usage: Usage): Pick<RunBook, 'measured' | 'estimated' | 'clas
       startup: classed(usage.startupJoules),
       useful: classed(usage.usefulJoules),
       lost: classed(usage.lostJoules),
+      checkpoint: classed(usage.checkpointJoules),
     },
   };
 }
