@@ -141,6 +141,8 @@ export interface ClusterView {
   readonly tariff: readonly TariffBand[];
   readonly puePermille: number;
   readonly gramsPerKWh: number;
+  /** Set: the same by hour of the day in `timezone`, 24 numbers, which go first. */
+  readonly hourlyGramsPerKWh?: readonly number[];
   readonly nodeOverheadWatts: number;
   /** Set: admitted work may be reckoned to draw `budgetWatts` of facility power, and `reserved` is held by now. */
   readonly power?: { readonly budgetWatts: number; readonly reserved: ItPower };

@@ -57,7 +57,7 @@ describe('the ledger', () => {
       guian: regionSpec('guian', {
         puePermille: 1200,
         power: { nodeOverheadWatts: 800 },
-        carbon: { gramsPerKWh: 500, greenPowerPermille: 400 },
+        carbon: { gramsPerKWh: 9, hourly: Array.from({ length: 24 }, () => 500), greenPowerPermille: 400 },
       }),
     });
     guian = clientOf(centre.region('guian'));
