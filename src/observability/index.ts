@@ -5,4 +5,4 @@ export { LedgerMetrics } from './ledger-metrics.ts';
 export { createLogger, frameworkLogger } from './logging.ts';
 export { PrometheusMetrics } from './metrics.ts';
 export { LOGGER, PROBES } from './tokens.ts';
-export { WorkloadMetrics } from './workload-metrics.ts';
+export { WorkloadMetrics, type WorkloadSeries } from './workload-metrics.ts';

@@ -145,6 +145,7 @@ describe('the chart, rendered', () => {
     ['config.loglevel=info', 'loglevel'],
     ['config.logLevel=verbose', 'logLevel'],
     ['config.workers=0', 'workers'],
+    ["'config.workloadLabels={app,*}'", 'workloadLabels'],
     ['image.digest=latest', 'digest'],
     ['networkPolicy.enable=true', 'enable'],
     ['serviceMonitor.interval=soon', 'interval'],

@@ -106,6 +106,7 @@ const WITHOUT_DEFAULT: ReadonlySet<string> = new Set([
   'node',
   'stateFile',
   'powerCapFrontier',
+  'workloadLabels',
 ]);
 
 const sources = (
