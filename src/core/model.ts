@@ -13,6 +13,7 @@ import type {
   ModelClass,
   PendingReason,
   PlacementPolicy,
+  PreemptionRule,
   TariffBand,
 } from '../api/index.ts';
 import type { Learned } from './node-value/demand-by-type.ts';
@@ -274,6 +275,8 @@ export interface Victim {
   readonly kind: Workload['kind'];
   readonly queue: string;
   readonly priority: number;
+  /** What lets it be pushed out; undefined: it is not for another's sake, or an older version has chosen it. */
+  readonly rule?: PreemptionRule | undefined;
   /** Board-hours that are done again, in thousandths. */
   readonly lostMilliGpuHours: number;
 }
