@@ -30,15 +30,18 @@ export interface PrometheusOptions {
   readonly target: string;
   /** URLs of agents. Default: none. */
   readonly agents?: readonly string[];
+  /** File that lists more of them, in the format of Prometheus; it may come later. Default: none. */
+  readonly agentsFile?: string | undefined;
   readonly intervalSeconds: number;
 }
 
 /** Prometheus with our rules on a free port of the loopback; resolves with its URL when it answers. */
 export async function startPrometheus(options: PrometheusOptions): Promise<string> {
-  const { program, dir, target, agents = [], intervalSeconds } = options;
-  const job = (name: string, urls: readonly string[]): object => ({
+  const { program, dir, target, agents = [], agentsFile, intervalSeconds } = options;
+  const job = (name: string, urls: readonly string[], file?: string): object => ({
     job_name: name,
     static_configs: [{ targets: urls.map((url) => new URL(url).host) }],
+    ...(file === undefined ? {} : { file_sd_configs: [{ files: [file], refresh_interval: '5s' }] }),
   });
   const home = join(dir, 'prometheus');
   await mkdir(home, { recursive: true });
@@ -49,7 +52,7 @@ export async function startPrometheus(options: PrometheusOptions): Promise<strin
     JSON.stringify({
       global: { scrape_interval: `${intervalSeconds}s`, evaluation_interval: `${intervalSeconds}s` },
       rule_files: [RULES],
-      scrape_configs: [job('aidc-operator', [target]), ...(agents.length > 0 ? [job('aidc-agent', agents)] : [])],
+      scrape_configs: [job('aidc-operator', [target]), job('aidc-agent', agents, agentsFile)],
     }),
   );
   const address = `127.0.0.1:${await freePort()}`;
