@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { DASHBOARDS } from '../../deploy/grafana/index.ts';
+import { AGENT_TARGETS, startAgents } from '../../deploy/local/start/agents.ts';
 import { type OperatorProcess, startOperatorProcess, untilReady } from '../../deploy/local/start/operator-process.ts';
 import { programOnPath, RULES, startPrometheus } from '../../deploy/local/start/prometheus.ts';
 import { families } from '../../deploy/metrics/families.ts';
@@ -13,7 +14,6 @@ import { SERVINGS, TRAININGS } from '../../src/hub/index.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { KubeObject } from '../../src/kube/resource.ts';
 import { h100Region, useEnvironment } from '../support/environment.ts';
-import { FakeNvidiaSmi } from '../support/fake-nvidia-smi.ts';
 import { applyAll, eventually, queue, regionSpec, setUpCentre, trainingOf, untilObject } from '../support/operator.ts';
 
 const prometheus = await programOnPath('prometheus');
@@ -52,7 +52,6 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
   const centre = useEnvironment({ regions: [h100Region('west', 2)] });
   let hub: KubeClient;
   let operator: OperatorProcess;
-  let agent: OperatorProcess | undefined;
   let address: string;
 
   const exposition = async (): Promise<string> => (await fetch(`${operator.url}/metrics`)).text();
@@ -93,19 +92,10 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
       env: { AIDC_CREATE_NAMESPACES: 'true', AIDC_LEASE_SECONDS: '300', AIDC_RENEW_SECONDS: '240' },
     });
     await untilReady(operator, 60_000);
-    // The environment's nodes have no boards of their own: one agent, and an nvidia-smi that tells of some.
-    const folder = join(centre.environment.dir, 'agent');
-    await mkdir(folder);
-    const fake = new FakeNvidiaSmi(folder, { gpus: [{ uuid: 'GPU-00000000-0000-0000-0000-00000000000a' }] });
-    agent = await startOperatorProcess({
-      program: join(import.meta.dirname, '..', '..', 'dist', 'main.js'),
-      args: ['agent', '--node', 'gpu-1', '--nvidia-smi', FakeNvidiaSmi.command, '--interval-seconds', '1'],
-      kubeconfigPath: centre.region('west').kubeconfigPath,
-      dir: folder,
-      env: fake.env,
-    });
+    // As npm start has them: real agents, which find by themselves the boards that nodes of the region are said to have.
+    await startAgents(centre.environment, 2);
     address = await startPrometheus({
-      agents: [agent.url],
+      agentsFile: join(centre.environment.dir, AGENT_TARGETS),
       program: prometheus ?? '',
       dir: centre.environment.dir,
       target: operator.url,
@@ -138,7 +128,6 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
 
   afterAll(async () => {
     await operator?.stop();
-    await agent?.stop();
     await hub?.close();
   });
 
@@ -185,6 +174,13 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
       await ask(expr);
       expect(silent.get(record)).toBeUndefined();
     });
+  });
+
+  it('watches the agents, whose boards the serving holds', async () => {
+    const held = async (): Promise<boolean> => (await ask('aidc_gpu_allocated == 1')).length === 8;
+    await eventually('its boards', held, { timeoutMs: 60_000 });
+    expect(await ask('up{job="aidc-agent"} == 1')).toHaveLength(2);
+    expect(await ask('aidc_gpu_utilization_ratio > 0.9')).toHaveLength(8);
   });
 
   it('counts the day of what waits in vain, and raises no alert', async () => {

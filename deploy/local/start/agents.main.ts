@@ -56,8 +56,11 @@ async function startRegion(path: string): Promise<{ readonly targets: string[]; 
   );
   const agents = [...nodes].map(([node, boards]) => agentOf(node, boards, client));
   const targets = await Promise.all(agents.map(answer));
-  const ended = Promise.all([...agents.map((agent) => agent.run(stop.signal)), follow(client, nodes)]);
-  return { targets, ended: ended.finally(() => client.close()) };
+  const run = async (): Promise<void> => {
+    await Promise.all([...agents.map((agent) => agent.run(stop.signal)), follow(client, nodes)]);
+    await client.close();
+  };
+  return { targets, ended: run() };
 }
 
 const agentOf = (node: string, boards: SimulatedBoards, client: KubeClient): Agent =>
