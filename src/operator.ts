@@ -18,6 +18,7 @@ import {
   type PrometheusMetrics,
   ScrapeAccess,
   WorkloadMetrics,
+  type WorkloadSeries,
 } from './observability/index.ts';
 import { quoteController } from './quotes/index.ts';
 import { type ClusterUsers, MemberRegistry, RegionProtection, regionController } from './regions/index.ts';
@@ -186,7 +187,10 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     [...hub.trainings.list(), ...hub.servings.list()].some((object) => object.metadata.uid === uid);
   const sweep = new Sweep({ hubId, members, tombstones, known, ready, clock, logger, metrics });
   const loop = new EventLoopWatch(metrics);
-  collectState(metrics, hub, members, scheduler, ledger, clock.now, config.maxWorkloadSeries);
+  collectState(metrics, hub, members, scheduler, ledger, clock.now, {
+    max: config.maxWorkloadSeries,
+    labels: config.workloadLabels,
+  });
   const manager = new Manager({
     leadership: elector,
     logger,
@@ -271,9 +275,9 @@ function collectState(
   scheduler: Scheduler,
   ledger: Ledger,
   now: () => number,
-  maxWorkloads: number,
+  series: WorkloadSeries,
 ): void {
-  const workloads = new WorkloadMetrics(metrics.registry, hub, members, ledger, now, maxWorkloads);
+  const workloads = new WorkloadMetrics(metrics.registry, hub, members, ledger, now, series);
   const centre = new CentreMetrics(metrics.registry, hub, members, scheduler, now);
   const budgets = new BudgetMetrics(metrics.registry, scheduler);
   const energy = new LedgerMetrics(metrics.registry, hub, members, ledger);

@@ -233,7 +233,8 @@ export const fleet: Dashboard = {
         }),
         timeseries({
           title: 'CO2 of a kWh',
-          description: 'Grams of CO2 of a kWh by the grid of the location. Configured, not measured.',
+          description:
+            'Grams of CO2 of a kWh by the grid of the location, by the hour where that is configured. Not measured.',
           width: 8,
           queries: [
             {

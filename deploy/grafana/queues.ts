@@ -193,7 +193,7 @@ export const queues: Dashboard = {
         timeseries({
           title: 'Pushed out',
           description:
-            'Workloads chosen to make room for one of the queue, since the operator started: from itself or from others.',
+            'Workloads chosen to make room for one of the queue, since the operator started, by reason: from itself, to get back its own, or to borrow.',
           width: 8,
           queries: [
             {

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type LocalEnvironment, loadCentre, startEnvironment } from './environment.ts';
-import { startAgents } from './start/agents.ts';
+import { AGENT_TARGETS, startAgents } from './start/agents.ts';
 import { Centre } from './start/centre.ts';
 import { logTail, type OperatorProcess, startOperatorProcess, untilReady } from './start/operator-process.ts';
 import { type Row, table } from './start/progress.ts';
@@ -60,7 +60,7 @@ async function main(): Promise<number> {
   await untilReady(operator, 60_000);
   await centre.untilRegionsReady(60_000);
   say('the operator runs and all regions are Ready');
-  printAccess(environment, operator, await prometheusOf(environment, operator));
+  printAccess(environment, operator, await prometheusOf(environment, operator, agents > 0));
   const samples = await centre.applySamples();
   say(`${samples.length} samples applied from deploy/samples`);
   return once
@@ -105,11 +105,16 @@ function build(): void {
   if (done.status !== 0) throw new UserError('the operator does not compile; the compiler’s messages are above');
 }
 
-/** Where Prometheus is installed, one that watches the operator; it ends with the environment. It is an extra: no more. */
-async function prometheusOf(environment: LocalEnvironment, operator: OperatorProcess): Promise<string | undefined> {
+/** Where Prometheus is installed, one that watches operator and agents; it ends with the environment. It is an extra: no more. */
+async function prometheusOf(
+  { dir }: LocalEnvironment,
+  operator: OperatorProcess,
+  hasAgents: boolean,
+): Promise<string | undefined> {
   const program = await programOnPath('prometheus');
   if (program === undefined) return undefined;
-  return startPrometheus({ program, dir: environment.dir, target: operator.url, intervalSeconds: 5 }).catch(
+  const agentsFile = hasAgents ? join(dir, AGENT_TARGETS) : undefined;
+  return startPrometheus({ program, dir, target: operator.url, agentsFile, intervalSeconds: 5 }).catch(
     (error: Error) => void say(error.message),
   ) as Promise<string | undefined>;
 }

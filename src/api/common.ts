@@ -170,6 +170,9 @@ export const usage = z
     usefulJoules: int('Part of facilityJoules in runs that are over: what they got done.').optional(),
     startupJoules: int('The same: before a run was ready.').optional(),
     lostJoules: int('The same: since the last checkpoint of a run that was cut off.').optional(),
+    checkpointJoules: int(
+      'The same: while checkpoints were written, as far as programs say how long they took (annotation aidc.dev/last-checkpoint-seconds).',
+    ).optional(),
     reckoned: z.object(energyShape).optional().meta({
       description:
         'Part of the sums that follows from time held alone: money for GPU-hours, and energy by configured board power where no agent measures. Absent: all of it.',

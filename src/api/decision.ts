@@ -129,6 +129,10 @@ export const avoidedNode = z.object({
 });
 export type AvoidedNode = z.output<typeof avoidedNode>;
 
+/** Fields of a queue's `preemption`. */
+export const PREEMPTION_RULES = ['WithinQueue', 'Reclaim', 'Borrow'] as const;
+export type PreemptionRule = (typeof PREEMPTION_RULES)[number];
+
 const victim = z.object({
   key: z.string().max(64).meta({ description: 'uid of the workload; with the ordinal of the replica for a serving.' }),
   kind: name('Kind of the workload.'),
@@ -136,6 +140,10 @@ const victim = z.object({
   name: name('Name of the workload.'),
   queue: name('Queue it holds quota of.'),
   priority: signedInt('Its priority.'),
+  rule: z
+    .enum(PREEMPTION_RULES)
+    .optional()
+    .meta({ description: 'Field of the preemption of the queue it goes for, which lets it be pushed out.' }),
   lostMilliGpuHours: int('Accelerator-hours it does again, in thousandths: since its last checkpoint, and to start.'),
 });
 

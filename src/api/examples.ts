@@ -20,6 +20,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   usefulJoules: 12_900_000,
   startupJoules: 500_000,
   lostJoules: 0,
+  checkpointJoules: 260_000,
   greenPowerPermille: 800,
   gpuPowerCapWatts: 450,
   powerWatts: 545_280,
@@ -79,6 +80,10 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   gpusPerNode: 8,
   graceSeconds: 300,
   gramsPerKWh: 404,
+  'carbon.hourly': [
+    430, 440, 445, 450, 445, 435, 420, 400, 380, 360, 345, 340, 338, 340, 350, 365, 385, 405, 420, 430, 432, 430, 428,
+    428,
+  ],
   hours: [22, 23, 0, 1, 2, 3, 4, 5],
   image: 'registry.example.com/train:1',
   infra: 1,

@@ -42,6 +42,8 @@ export const ANNOTATION = {
   shapeHash: `${GROUP}/shape-hash`,
   /** on a pod of a run, by its program: when the last checkpoint was complete, RFC 3339. */
   lastCheckpoint: `${GROUP}/last-checkpoint-time`,
+  /** beside it: for how many seconds the run wrote it instead of working, decimal. */
+  lastCheckpointSeconds: `${GROUP}/last-checkpoint-seconds`,
   /** on a pod: the power cap of the boards it holds, `Auto` or whole watts; see docs/agent.md. */
   gpuPowerCap: `${GROUP}/gpu-power-cap`,
   /** on a workload: give up a member that cannot be reached when deleting ("true"). */

@@ -171,7 +171,7 @@ export const regionalClusterSpec = z
           .min(1)
           .max(64)
           .default('Asia/Shanghai')
-          .meta({ description: 'IANA time zone of the tariff. Default Asia/Shanghai.' }),
+          .meta({ description: 'IANA time zone of the tariff and of carbon.hourly. Default Asia/Shanghai.' }),
         tariff: z.array(tariffBand).min(1).max(64).meta({
           description: 'Price bands; the first that matches wins, and one must always match.',
           'x-kubernetes-list-type': 'atomic',
@@ -185,7 +185,16 @@ export const regionalClusterSpec = z
     ).default(1300),
     carbon: z
       .object({
-        gramsPerKWh: int('CO2 of a kWh in grams, by the location’s grid.', 0, 5000),
+        gramsPerKWh: int(
+          'CO2 of a kWh in grams, by the location’s grid: of any hour, where hourly is not set.',
+          0,
+          5000,
+        ),
+        hourly: z.array(z.int().min(0).max(5000)).length(24).optional().meta({
+          description:
+            'The same by the hour of the day: 24 numbers in grams, from 00:00 to 23:00 local time (electricity.timezone), in place of gramsPerKWh. Default: gramsPerKWh at all hours.',
+          'x-kubernetes-list-type': 'atomic',
+        }),
         greenPowerPermille: int(
           'Part of the electricity that is bought as green power, in thousandths: CO2 by the market counts the rest. Default 0.',
           0,
@@ -269,7 +278,7 @@ export const regionalClusterStatus = z
         gpus: z.string().max(32).optional().meta({ description: 'Free of allocatable accelerators.' }),
         price: z.string().max(48).optional().meta({ description: 'Electricity price now.' }),
         pue: z.string().max(16).optional().meta({ description: 'PUE.' }),
-        co2: z.string().max(32).optional().meta({ description: 'CO2 intensity.' }),
+        co2: z.string().max(32).optional().meta({ description: 'CO2 of a kWh now.' }),
       })
       .optional()
       .meta({ description: 'Formatted values for the printer columns.' }),

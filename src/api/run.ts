@@ -1,4 +1,4 @@
-import { LABEL } from './group.ts';
+import { ANNOTATION, LABEL } from './group.ts';
 
 /** A run (an attempt of a training, a replica of a serving) by its workload's uid and its attempt. */
 export const runKey = (uid: string, attempt: number | string): string => `${uid}/${attempt}`;
@@ -10,4 +10,20 @@ export const uidOf = (run: string): string => run.slice(0, run.lastIndexOf('/'))
 export function runOfLabels(labels: Readonly<Record<string, string>>): string | undefined {
   const { [LABEL.workloadUid]: uid, [LABEL.attempt]: attempt } = labels;
   return uid === undefined || attempt === undefined ? undefined : runKey(uid, attempt);
+}
+
+/** What a program says on its pod of its last checkpoint, in ms: when it was complete by the member's clock, and how long it took. */
+export interface Checkpoint {
+  readonly atMs: number;
+  /** 0: it does not say. */
+  readonly tookMs: number;
+}
+
+const SECONDS = /^\d{1,9}(\.\d+)?$/;
+
+/** undefined: it says nothing that can be read. */
+export function checkpointOf(annotations: Readonly<Record<string, string>>): Checkpoint | undefined {
+  const atMs = Date.parse(annotations[ANNOTATION.lastCheckpoint] ?? '');
+  const took = annotations[ANNOTATION.lastCheckpointSeconds] ?? '';
+  return Number.isFinite(atMs) ? { atMs, tookMs: SECONDS.test(took) ? Math.round(Number(took) * 1000) : 0 } : undefined;
 }

@@ -54,6 +54,30 @@ describe('loadConfig', () => {
     expect(loadConfig(['--metrics-secure'], {})).toMatchObject({ metricsSecure: true, metricsPort: 8443 });
   });
 
+  it('takes labels of workloads by name, and names them as kube-state-metrics does', () => {
+    expect(loadConfig([], {}).workloadLabels).toEqual([]);
+    const { workloadLabels } = loadConfig([], {
+      AIDC_WORKLOAD_LABELS: 'app.kubernetes.io/name, costCentre,team,team,',
+    });
+    expect(workloadLabels).toEqual([
+      { key: 'app.kubernetes.io/name', name: 'label_app_kubernetes_io_name' },
+      { key: 'costCentre', name: 'label_cost_centre' },
+      { key: 'team', name: 'label_team' },
+    ]);
+  });
+
+  it.each([
+    ['*', /"\*" is no key of a label/],
+    ['team,example.com/', /"example.com\/" is no key/],
+    ['a/b/c', /"a\/b\/c" is no key/],
+    ['Example.com/team', /is no key/],
+    ['a.b,a/b', /"a.b" and "a\/b" would both be label_a_b: take one/],
+    [Array.from({ length: 17 }, (_, index) => `l${index}`).join(','), /17 labels, the most are 16/],
+  ])('refuses %j as labels', (text, reason) => {
+    expect(() => loadConfig(['--workload-labels', text], {})).toThrow(reason);
+    expect(() => loadConfig(['--workload-labels', text], {})).toThrow(/--workload-labels \(AIDC_WORKLOAD_LABELS\)/);
+  });
+
   it('describes every setting', () => {
     expect(describeSettings()).toContain('AIDC_NODE_LOST_SECONDS');
   });

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { ConfigError, describe, httpSettings, names, port, readSettings, seconds, yesNo } from './settings.ts';
+import { workloadLabels } from './workload-labels.ts';
 
 /**
  * Every setting of the operator: a flag `--like-this`, or the environment variable AIDC_LIKE_THIS; flags win.
@@ -51,6 +52,9 @@ const settings = z.object({
     .max(1_000_000)
     .default(2000)
     .describe('Workloads with series of their own in /metrics, the oldest; tenants have theirs anyway.'),
+  workloadLabels: workloadLabels.describe(
+    'Labels of workloads that aidc_workload_info has, too, as label_<key>; keys with commas between them. Default: none.',
+  ),
   hubQps: z.coerce.number().positive().default(2000).describe('Requests a second to the hub.'),
   memberQps: z.coerce.number().positive().default(500).describe('Requests a second to each member.'),
   workers: z.coerce.number().int().min(1).max(256).default(32).describe('Objects of a kind reconciled at once.'),

@@ -13,6 +13,7 @@ import type {
   ModelClass,
   PendingReason,
   PlacementPolicy,
+  PreemptionRule,
   TariffBand,
 } from '../api/index.ts';
 import type { Learned } from './node-value/demand-by-type.ts';
@@ -141,6 +142,8 @@ export interface ClusterView {
   readonly tariff: readonly TariffBand[];
   readonly puePermille: number;
   readonly gramsPerKWh: number;
+  /** Set: the same by hour of the day in `timezone`, 24 numbers, which go first. */
+  readonly hourlyGramsPerKWh?: readonly number[];
   readonly nodeOverheadWatts: number;
   /** Set: admitted work may be reckoned to draw `budgetWatts` of facility power, and `reserved` is held by now. */
   readonly power?: { readonly budgetWatts: number; readonly reserved: ItPower };
@@ -272,6 +275,8 @@ export interface Victim {
   readonly kind: Workload['kind'];
   readonly queue: string;
   readonly priority: number;
+  /** What lets it be pushed out; undefined: it is not for another's sake, or an older version has chosen it. */
+  readonly rule?: PreemptionRule | undefined;
   /** Board-hours that are done again, in thousandths. */
   readonly lostMilliGpuHours: number;
 }

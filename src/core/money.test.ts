@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TariffBand } from '../api/index.ts';
 import { localTime } from './local-time.ts';
-import { nextTariffChange, pricePerKWhMicrosAt, rates, totals } from './money.ts';
+import { gramsPerKWhAt, nextTariffChange, pricePerKWhMicrosAt, rates, totals } from './money.ts';
 import { cluster, flat, H100, NOON } from './testing/build.ts';
 
 const HOUR = 3_600_000;
@@ -61,6 +61,25 @@ describe('tariffs', () => {
   });
 });
 
+/** 1000 g at 12:00, 100 g more each hour before and after. */
+const hourlyGramsPerKWh = Array.from({ length: 24 }, (_, hour) => 1000 + 100 * Math.abs(12 - hour));
+
+describe('CO2 of a kWh', () => {
+  const facts = { timezone: SHANGHAI, gramsPerKWh: 7, hourlyGramsPerKWh };
+
+  it('is that of the local hour', () => {
+    expect(gramsPerKWhAt(facts, NOON)).toBe(1000);
+    expect(gramsPerKWhAt(facts, NOON - 1)).toBe(1100);
+    expect(gramsPerKWhAt(facts, NOON + 12 * HOUR)).toBe(2200);
+    expect(gramsPerKWhAt({ ...facts, timezone: 'Asia/Kolkata' }, NOON)).toBe(1300);
+  });
+
+  it('is one number where no hours are given, or the zone is unknown', () => {
+    expect(gramsPerKWhAt({ timezone: SHANGHAI, gramsPerKWh: 7 }, NOON)).toBe(7);
+    expect(gramsPerKWhAt({ ...facts, timezone: 'Mars/Olympus' }, NOON)).toBe(7);
+  });
+});
+
 describe('rates', () => {
   it('are boards and node overhead times PUE, priced and weighed', () => {
     const held = { cluster: cluster('guian', { tariff }), accelerator: H100, gpus: 16, nodeShare: 2 };
@@ -71,6 +90,12 @@ describe('rates', () => {
   it('count only the overhead of the node for CPU only', () => {
     const held = { cluster: cluster('guian'), accelerator: null, gpus: 0, nodeShare: 0.5 };
     expect(rates(held, NOON)).toEqual({ watts: 900, costMicrosPerHour: 360_000, carbonGramsPerHour: 450 });
+  });
+
+  it('emit what a kWh does at that hour', () => {
+    const held = { cluster: cluster('guian', { hourlyGramsPerKWh }), accelerator: null, gpus: 0, nodeShare: 0.5 };
+    expect(rates(held, NOON).carbonGramsPerHour).toBe(900);
+    expect(rates(held, NOON + HOUR).carbonGramsPerHour).toBe(990);
   });
 
   it('round half up', () => {
@@ -103,6 +128,17 @@ describe('totals', () => {
     // 3 kW from 22:30 to 01:30: 90 minutes at 0.6 and 90 at 0.3
     const from = NOON + 10.5 * HOUR;
     expect(totals(held, from, from + 3 * HOUR)).toEqual({ wattHours: 9000, costMicros: 4_050_000, carbonGrams: 4500 });
+  });
+
+  it('emit by the hours they last', () => {
+    const clean = cluster('guian', { hourlyGramsPerKWh, puePermille: 1000 });
+    const held = { cluster: clean, accelerator: null, gpus: 0, nodeShare: 2 };
+    // 3 kW from 11:30 to 13:45: half an hour at 1100, an hour at 1000, three quarters at 1100
+    const { carbonGrams } = totals(held, NOON - HOUR / 2, NOON + 1.75 * HOUR);
+    expect(carbonGrams).toBe(3 * (550 + 1000 + 825));
+    // A day is its mean.
+    const day = totals(held, NOON + 0.25 * HOUR, NOON + 24.25 * HOUR).carbonGrams;
+    expect(day).toBe(3 * hourlyGramsPerKWh.reduce((sum, grams) => sum + grams));
   });
 
   it('are nothing for no time, and quick for ten years', () => {

@@ -3,17 +3,18 @@
  *
  *   watts  = (gpus * boardWatts + nodeShare * nodeOverheadWatts) * PUE          facility power
  *   cost   = gpus * gpuHourMicros + watts / 1000 * pricePerKWhMicros            an hour
- *   carbon = watts / 1000 * gramsPerKWh                                         an hour, by location
+ *   carbon = watts / 1000 * gramsPerKWh of the hour                             an hour, by location
  *
  * Money is in millionths of the cluster's currency. Results are integers, rounded half up once, at the end.
  */
-import type { AcceleratorType, TariffBand } from '../api/index.ts';
+import type { AcceleratorType, RegionalClusterSpec, TariffBand } from '../api/index.ts';
 import { localTime, QUARTER_HOUR_MS } from './local-time.ts';
 import type { ClusterView } from './model.ts';
 import { facilityWatts } from './power/budget.ts';
 
 /** The facts of a cluster that power and money follow from. */
-type PowerFacts = Pick<ClusterView, 'timezone' | 'tariff' | 'puePermille' | 'gramsPerKWh' | 'nodeOverheadWatts'>;
+export type PowerFacts = CarbonFacts & Pick<ClusterView, 'tariff' | 'puePermille' | 'nodeOverheadWatts'>;
+type CarbonFacts = Pick<ClusterView, 'timezone' | 'gramsPerKWh' | 'hourlyGramsPerKWh'>;
 
 /** What is held. */
 export interface Held {
@@ -53,6 +54,32 @@ export function priceOrDearest(tariff: Tariff, timezone: string, nowMs: number):
   );
 }
 
+export const carbonFactsOf = ({
+  electricity,
+  carbon,
+}: Pick<RegionalClusterSpec, 'electricity' | 'carbon'>): CarbonFacts => ({
+  timezone: electricity.timezone,
+  gramsPerKWh: carbon.gramsPerKWh,
+  ...(carbon.hourly && { hourlyGramsPerKWh: carbon.hourly }),
+});
+
+/** CO2 of a kWh then, in grams by the location's grid. */
+export function gramsPerKWhAt({ timezone, gramsPerKWh, hourlyGramsPerKWh }: CarbonFacts, nowMs: number): number {
+  if (hourlyGramsPerKWh === undefined) return gramsPerKWh;
+  return hourlyGramsPerKWh[localTime(timezone, nowMs)?.hour ?? -1] ?? gramsPerKWh;
+}
+
+/** What a kWh costs, in millionths of the currency, and what it emits. */
+export interface Electricity {
+  readonly pricePerKWhMicros: number;
+  readonly gramsPerKWh: number;
+}
+
+export const electricityAt = (facts: CarbonFacts & Pick<ClusterView, 'tariff'>, nowMs: number): Electricity => ({
+  pricePerKWhMicros: priceOrDearest(facts.tariff, facts.timezone, nowMs),
+  gramsPerKWh: gramsPerKWhAt(facts, nowMs),
+});
+
 /** When the price next differs from the present one, in ms since the epoch; null: never. */
 export function nextTariffChange(tariff: Tariff, timezone: string, nowMs: number): number | null {
   if (localTime(timezone, nowMs) === null || isConstant(tariff)) return null;
@@ -79,21 +106,20 @@ const watts = ({ cluster, accelerator, gpus, nodeShare }: Held): number =>
 
 const roundHalfUp = (value: number): number => Math.floor(value + 0.5);
 
-/** Rates at a known price of a kWh in millionths. */
-export function ratesAtPrice(held: Held, pricePerKWhMicros: number): Rates {
+/** Rates where it is known what a kWh costs and emits. */
+export function ratesWith(held: Held, { pricePerKWhMicros, gramsPerKWh }: Electricity): Rates {
   const power = watts(held);
   return {
     watts: roundHalfUp(power),
     costMicrosPerHour: roundHalfUp(
       held.gpus * (held.accelerator?.gpuHourMicros ?? 0) + (power / 1000) * pricePerKWhMicros,
     ),
-    carbonGramsPerHour: roundHalfUp((power / 1000) * held.cluster.gramsPerKWh),
+    carbonGramsPerHour: roundHalfUp((power / 1000) * gramsPerKWh),
   };
 }
 
 /** Rates at a moment. */
-export const rates = (held: Held, nowMs: number): Rates =>
-  ratesAtPrice(held, priceOrDearest(held.cluster.tariff, held.cluster.timezone, nowMs));
+export const rates = (held: Held, nowMs: number): Rates => ratesWith(held, electricityAt(held.cluster, nowMs));
 
 export interface Totals {
   readonly wattHours: number;
@@ -101,20 +127,21 @@ export interface Totals {
   readonly carbonGrams: number;
 }
 
-/** Energy, money and CO2 from `fromMs` to `toMs`, each tariff band for as long as it holds. */
+/** Energy, money and CO2 from `fromMs` to `toMs`, each tariff band and hour for as long as it holds. */
 export function totals(held: Held, fromMs: number, toMs: number): Totals {
-  const { tariff, timezone, gramsPerKWh } = held.cluster;
   const hours = Math.max(0, toMs - fromMs) / 3_600_000;
   const power = watts(held);
-  let priceHours = 0;
+  let [priceHours, gramHours] = [0, 0];
   for (let at = fromMs; at < toMs; ) {
     const end = Math.min(toMs, (Math.floor(at / QUARTER_HOUR_MS) + 1) * QUARTER_HOUR_MS);
-    priceHours += (priceOrDearest(tariff, timezone, at) * (end - at)) / 3_600_000;
+    const { pricePerKWhMicros, gramsPerKWh } = electricityAt(held.cluster, at);
+    priceHours += (pricePerKWhMicros * (end - at)) / 3_600_000;
+    gramHours += (gramsPerKWh * (end - at)) / 3_600_000;
     at = end;
   }
   return {
     wattHours: roundHalfUp(power * hours),
     costMicros: roundHalfUp(held.gpus * (held.accelerator?.gpuHourMicros ?? 0) * hours + (power / 1000) * priceHours),
-    carbonGrams: roundHalfUp((power / 1000) * hours * gramsPerKWh),
+    carbonGrams: roundHalfUp((power / 1000) * gramHours),
   };
 }

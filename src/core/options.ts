@@ -1,7 +1,7 @@
 import type { AcceleratorRequest, Filtered, PendingReason } from '../api/index.ts';
 import { PENDING_REASON } from '../api/index.ts';
 import type { ClusterView, QueueCharge, Workload } from './model.ts';
-import { type Held, ratesAtPrice } from './money.ts';
+import { type Held, ratesWith } from './money.ts';
 import type { GangFit, GangShort, ShapeRoom } from './placement.ts';
 import { facilityWatts, type ItPower, unitWatts } from './power/budget.ts';
 import type { PowerShort } from './power/power-room.ts';
@@ -156,7 +156,7 @@ export function fittingOf(
     accelerator: option.entry?.type ?? '',
     currency: cluster.currency,
     speedPermille: speedPermille(workload, option.entry, cluster.accelerators[option.accelerator]),
-    rates: ratesAtPrice(wouldHold(option, fit, workload), room.price(cluster)),
+    rates: ratesWith(wouldHold(option, fit, workload), room.electricity(cluster)),
     waitMs: Math.max(0, startsAt - room.now) + (cluster.startSeconds ?? 0) * 1000,
     strandedBoards: fit.strandedBoards,
     latencyMs: option.latencyMs,

@@ -154,6 +154,20 @@ describe('a quote', () => {
     );
   });
 
+  it('chooses by the CO2 of now, and counts that of the hours it runs in', () => {
+    const hourlyGramsPerKWh = Array.from({ length: 24 }, (_, hour) => (hour === 12 ? 1 : 2000));
+    const sunny = cluster('sunny', { hourlyGramsPerKWh });
+    const first = workload('w', {
+      request: { pods: 2 },
+      regions: { policy: 'GreenestFirst', jurisdictions: [['CN']] },
+    });
+    const there = { ...world, clusters: [...world.clusters, sunny] };
+    const [offer] = quote(first, ask, there, NOON).offers;
+    // 17.04 kW for two hours from noon.
+    expect(offer).toMatchObject({ cluster: 'sunny', wattHours: 34_080, carbonGrams: Math.round(17.04 * 2001) });
+    expect(quote(first, ask, there, NOON + 3_600_000).offers[0]?.cluster).not.toBe('sunny');
+  });
+
   it('answers for all regions when the queue itself is in the way, and for each when quota is', () => {
     expect(quote(workload('w', { queue: 'x' }), ask, world, NOON)).toEqual({
       offers: [],

@@ -47,6 +47,9 @@ function world(count: number, runs: readonly Running[], queues: QueueView[], ove
 }
 
 const gpu = (number: number): string => `gpu-${String(number).padStart(4, '0')}`;
+/** What lets each go. */
+const rulesOf = (workloads: Workload[], state: Snapshot) =>
+  runCycle(workloads, state, NOON).nominated.flatMap(({ nomination }) => nomination.victims.map(({ rule }) => rule));
 const victimsOf = (workloads: Workload[], state: Snapshot): string[][] =>
   runCycle(workloads, state, NOON).nominated.map(({ nomination }) => nomination.victims.map(({ key }) => key).sort());
 
@@ -64,6 +67,7 @@ describe('within a queue', () => {
     expect(victimsOf([urgent], world(2, runs, own(ALL)))).toEqual([]);
     const low = running('low', [gpu(3)], { priority: 9 });
     expect(victimsOf([urgent], world(3, [...runs, low], own(ALL)))).toEqual([['low']]);
+    expect(rulesOf([urgent], world(3, [...runs, low], own(ALL)))).toEqual(['WithinQueue']);
   });
 
   it('equal priority that came later goes where that is the policy', () => {
@@ -114,6 +118,7 @@ describe('between queues', () => {
   it('a queue gets back its own from one that uses more than its own', () => {
     const runs = [running('b1', [gpu(1)], { queue: 'b' }), running('b2', [gpu(2)], { queue: 'b' })];
     expect(victimsOf([mine()], world(2, runs, [root, team('a', 8), team('b', 8)]))).toEqual([['b1']]);
+    expect(rulesOf([mine()], world(2, runs, [root, team('a', 8), team('b', 8)]))).toEqual(['Reclaim']);
   });
 
   it('but never takes what is the other’s own, nor more than is its own', () => {
@@ -137,6 +142,7 @@ describe('between queues', () => {
     ];
     const runs = [running('b1', [gpu(1)], { queue: 'b', priority: 5 })];
     expect(victimsOf([mine(1, { priority: 9 })], world(1, runs, borrow()))).toEqual([['b1']]);
+    expect(rulesOf([mine(1, { priority: 9 })], world(1, runs, borrow()))).toEqual(['Borrow']);
     expect(victimsOf([mine(1, { priority: 9 })], world(1, runs, borrow(4)))).toEqual([]);
     expect(victimsOf([mine(1, { priority: 5 })], world(1, runs, borrow()))).toEqual([]);
   });
@@ -287,11 +293,15 @@ describe('any world', () => {
         const plan = runCycle(workloads, state, NOON);
         const seen = new Set<string>();
         for (const { workload: nominee, nomination } of plan.nominated) {
-          for (const { key } of nomination.victims) {
+          for (const { key, rule } of nomination.victims) {
             expect(seen.has(key)).toBe(false);
             seen.add(key);
             const victim = made.find((run) => run.key === key);
             expect(victim?.preemptible).toBe(true);
+            expect(rule === 'WithinQueue').toBe(victim?.queue === nominee.queue);
+            const policy = state.queues.find(({ name }) => name === nominee.queue)?.preemption;
+            const field = { WithinQueue: 'withinQueue', Reclaim: 'reclaim', Borrow: 'borrow' } as const;
+            expect(rule && policy?.[field[rule]]).toMatch(/^(?!Never)./);
             if (victim?.queue === nominee.queue) expect(victim.priority).toBeLessThanOrEqual(nominee.priority);
           }
         }

@@ -6,6 +6,7 @@
  * Who was pushed out cannot push back: within a queue only lower (or equal and newer) work goes, and work is reclaimed
  * only by a queue that stays within its own quota, from queues that use more than theirs.
  */
+import type { PreemptionRule } from '../api/index.ts';
 import type { Nomination, Running, Victim, Workload } from './model.ts';
 import { type Option, type Options, powerMayLack } from './options.ts';
 import type { GangFit } from './placement.ts';
@@ -71,6 +72,7 @@ function clear(option: Option, workload: Workload, room: Room): Nomination | 'wa
 
 interface Candidate {
   readonly running: Running;
+  readonly rule: PreemptionRule;
   /** Of another queue. */
   readonly foreign: boolean;
   readonly ancestor: string;
@@ -90,8 +92,9 @@ function candidatesFor(option: Option, workload: Workload, room: Room, quotaShor
     const foreign = running.queue !== workload.queue;
     const ancestor = foreign ? room.quota.commonAncestor(workload.queue, running.queue) : workload.queue;
     if (ancestor === undefined || !protectionIsOver(running, room)) continue;
-    if (!mayPush(workload, running, foreign, ancestor, option, room)) continue;
-    found.push({ running, foreign, ancestor, loss: lossOf(running, room.now) });
+    const rule = ruleFor(workload, running, foreign, ancestor, option, room);
+    if (rule === undefined) continue;
+    found.push({ running, rule, foreign, ancestor, loss: lossOf(running, room.now) });
   }
   return found.sort(compareCandidates);
 }
@@ -113,26 +116,28 @@ function protectionIsOver(running: Running, room: Room): boolean {
   return true;
 }
 
-function mayPush(
+/** What of its queue's policy lets the workload push it out; undefined: nothing. */
+function ruleFor(
   workload: Workload,
   running: Running,
   foreign: boolean,
   ancestor: string,
   option: Option,
   room: Room,
-): boolean {
+): PreemptionRule | undefined {
   const policy = room.queue(workload.queue)?.preemption;
-  if (policy === undefined) return false;
+  if (policy === undefined) return undefined;
   const lower = running.priority < workload.priority;
   if (!foreign) {
     const newer = running.priority === workload.priority && running.admittedAt > workload.queuedAt;
-    return policy.withinQueue !== 'Never' && (lower || (policy.withinQueue === 'LowerOrNewerEqualPriority' && newer));
+    const goes = lower || (policy.withinQueue === 'LowerOrNewerEqualPriority' && newer);
+    return policy.withinQueue !== 'Never' && goes ? 'WithinQueue' : undefined;
   }
   if (room.quota.staysWithin(workload.queue, ancestor, option.charges ?? [])) {
-    return policy.reclaim === 'Any' || (policy.reclaim === 'LowerPriority' && lower);
+    return policy.reclaim === 'Any' || (policy.reclaim === 'LowerPriority' && lower) ? 'Reclaim' : undefined;
   }
   const { borrow, borrowMaxPriority = Number.POSITIVE_INFINITY } = policy;
-  return borrow === 'LowerPriority' && lower && running.priority <= borrowMaxPriority;
+  return borrow === 'LowerPriority' && lower && running.priority <= borrowMaxPriority ? 'Borrow' : undefined;
 }
 
 /** Others' borrowed work first, then the lowest priority, then what loses least, then what came last. */
@@ -192,9 +197,9 @@ function nominationOf(option: Option, fit: GangFit, victims: readonly Candidate[
     accelerator: option.entry?.type ?? '',
     queueCharges: option.charges ?? [],
     nodes: room.scratch(option.cluster).nodeNames(fit),
-    victims: victims.map(({ running, loss }): Victim => {
+    victims: victims.map(({ running, rule, loss }): Victim => {
       const { key, namespace, name, kind, queue, priority } = running;
-      return { key, namespace, name, kind, queue, priority, lostMilliGpuHours: loss };
+      return { key, namespace, name, kind, queue, priority, rule, lostMilliGpuHours: loss };
     }),
     until: room.now + NOMINATION_MS,
   };

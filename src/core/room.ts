@@ -1,6 +1,6 @@
 import { entryPenalty } from './fair-share.ts';
 import type { ClusterView, GangRequest, Nomination, QueueView, QuotaUse, Running, Snapshot } from './model.ts';
-import { priceOrDearest } from './money.ts';
+import { type Electricity, electricityAt } from './money.ts';
 import { ClusterScratch, type PodShape, type ShapeRoom } from './placement.ts';
 import { facilityWatts, unitWatts } from './power/budget.ts';
 import { PowerRoom } from './power/power-room.ts';
@@ -32,7 +32,7 @@ export class Room {
   readonly #queues: ReadonlyMap<string, Snapshot['queues'][number]>;
   readonly #scratches = new Map<ClusterView, ClusterScratch>();
   readonly #shapes = new Map<string, ShapeState>();
-  readonly #prices = new Map<ClusterView, number>();
+  readonly #electricity = new Map<ClusterView, Electricity>();
 
   constructor(snapshot: Snapshot, now: number) {
     this.now = now;
@@ -166,14 +166,14 @@ export class Room {
     for (const [key, state] of this.#shapes) if (key.startsWith(prefix)) state.room = undefined;
   }
 
-  /** Millionths of the cluster's currency for a kWh now. */
-  price(cluster: ClusterView): number {
-    let price = this.#prices.get(cluster);
-    if (price === undefined) {
-      price = priceOrDearest(cluster.tariff, cluster.timezone, this.now);
-      this.#prices.set(cluster, price);
+  /** What a kWh costs and emits there now. */
+  electricity(cluster: ClusterView): Electricity {
+    let known = this.#electricity.get(cluster);
+    if (known === undefined) {
+      known = electricityAt(cluster, this.now);
+      this.#electricity.set(cluster, known);
     }
-    return price;
+    return known;
   }
 
   stopPolicy(queue: string): string {

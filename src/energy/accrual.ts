@@ -183,7 +183,7 @@ function withMeasured(before: Usage, reckoned: UsagePart, others: Money, use: Wo
   const { measured, estimated } = use === undefined ? partsOf(before) : measuredParts(use, usage.currency);
   const parts = { ...addParts(reckoned, measured, estimated), reckoned, ...otherCostsOf(before, others, use) };
   if (use === undefined) return { ...usage, ...parts };
-  const { startup, useful, lost } = use.classes;
+  const { startup, useful, lost, checkpoint } = use.classes;
   const seconds = use.measured.measuredSeconds;
   if (seconds === 0) return { ...usage, ...parts };
   return {
@@ -195,6 +195,7 @@ function withMeasured(before: Usage, reckoned: UsagePart, others: Money, use: Wo
     startupJoules: Math.round(startup.facilityJoules),
     usefulJoules: Math.round(useful.facilityJoules),
     lostJoules: Math.round(lost.facilityJoules),
+    checkpointJoules: Math.round(checkpoint.facilityJoules),
   };
 }
 

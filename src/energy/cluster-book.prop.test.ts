@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { CLASSES, withCheckpoint } from './classes.ts';
 import { type BookingContext, bookReport, emptyBook, type NodesBook, setTimes } from './cluster-book.ts';
 import { plus, type Sums } from './sums.ts';
 import { aReportedPod, FACTS, FakeAgent } from './testing.ts';
@@ -98,8 +99,9 @@ describe('the books of a cluster', () => {
         fc.array(minute, { minLength: 2, maxLength: 60 }),
         fc.integer({ min: 0, max: 60 }),
         fc.integer({ min: 0, max: 60 }),
+        fc.integer({ min: 0, max: 900 }),
         fc.constantFrom('well' as const, 'cutOff' as const),
-        (minutes, ready, checkpoint, end) => {
+        (minutes, ready, checkpoint, seconds, end) => {
           const book = emptyBook();
           const agent = new FakeAgent('n1', 's', START);
           bookReport(book, agent.report(START), context);
@@ -109,16 +111,18 @@ describe('the books of a cluster', () => {
             // The last minutes come when it is over.
             if (index === minutes.length - 2) {
               bookReport(book, agent.report(atMs), context);
-              const times = { readyMs: START + ready * MINUTE, checkpointMs: START + checkpoint * MINUTE, end };
-              setTimes(book, 'a/1', times, atMs);
+              const times = { readyMs: START + ready * MINUTE, end };
+              const saved = { atMs: START + checkpoint * MINUTE, tookMs: seconds * 1000 };
+              setTimes(book, 'a/1', withCheckpoint(times, saved), atMs);
             } else bookReport(book, agent.report(atMs), context);
           });
           const run = book.runs.get('a/1');
           if (run === undefined) return;
-          const { startup, useful, lost } = run.classes;
-          close(startup.facilityJoules + useful.facilityJoules + lost.facilityJoules, run.measured.facilityJoules);
+          const { lost } = run.classes;
+          const classed = CLASSES.reduce((sum, name) => sum + run.classes[name].facilityJoules, 0);
+          close(classed, run.measured.facilityJoules);
           if (end === 'well') expect(lost.facilityJoules).toBe(0);
-          expect(book.tenants.get('a')?.classes.useful).toEqual(useful);
+          expect(book.tenants.get('a')?.classes).toEqual(run.classes);
         },
       ),
     );

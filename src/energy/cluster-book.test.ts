@@ -50,6 +50,23 @@ describe('bookReport', () => {
     expect(run()?.measured.carbonGrams).toBeCloseTo(2 * 400 * 1.2, 6);
   });
 
+  it('weighs CO2 by the hour it was used in, measured or not', () => {
+    const { book, agent, run } = begun();
+    const hourlyGramsPerKWh = Array.from({ length: 24 }, (_, hour) => (hour === 7 ? 100 : 1000));
+    const facts = { ...FACTS, hourlyGramsPerKWh };
+    // A kWh at 07:55 and one at 08:05, and a gap of 20 s in it.
+    agent.use(at(5), pod, 'GPU-a', [3.6e6, 20, 20]);
+    bookReport(book, agent.report(at(6)), { ...context(6), facts });
+    expect(run()?.measured.carbonGrams).toBeCloseTo(100 * 1.2, 6);
+    agent.use(at(15), pod, 'GPU-a', [3.6e6, 20, 20]);
+    bookReport(book, agent.report(at(30)), { ...context(30), facts });
+    expect(run()?.measured.carbonGrams).toBeCloseTo(1100 * 1.2, 6);
+    expect(run()?.measured.carbonMarketGrams).toBeCloseTo(1100 * 1.2 * 0.75, 6);
+    expect(run()?.estimated.carbonGrams).toBeCloseTo(((1500 * 20 * 1.2) / 3.6e6) * 1100, 6);
+    const held = estimatedEnergy(facts, { ...holding, nodeShare: 0 }, at(0), at(20));
+    expect(held.carbonGrams).toBeCloseTo(((700 * 600 * 1.2) / 3.6e6) * 1100, 6);
+  });
+
   it('estimates time of which the power is not known, and says so', () => {
     const { book, agent, run } = begun();
     agent.use(at(1), pod, 'GPU-a', [1000, 60, 20]);

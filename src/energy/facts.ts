@@ -1,24 +1,19 @@
 import type { RegionalCluster } from '../api/index.ts';
 import type { ClusterView } from '../core/model.ts';
-import { priceOrDearest } from '../core/money.ts';
+import { carbonFactsOf, electricityAt, type PowerFacts } from '../core/money.ts';
 import { NO_SUMS, type Sums } from './sums.ts';
 
 /** Facts about a cluster that energy and money follow from. */
-export interface EnergyFacts
-  extends Pick<
-    ClusterView,
-    'accelerators' | 'currency' | 'timezone' | 'tariff' | 'puePermille' | 'gramsPerKWh' | 'nodeOverheadWatts'
-  > {
+export interface EnergyFacts extends PowerFacts, Pick<ClusterView, 'accelerators' | 'currency'> {
   readonly greenPowerPermille: number;
 }
 
 export const energyFactsOf = ({ spec }: Pick<RegionalCluster, 'spec'>): EnergyFacts => ({
   accelerators: spec.accelerators,
   currency: spec.electricity.currency,
-  timezone: spec.electricity.timezone,
   tariff: spec.electricity.tariff,
   puePermille: spec.puePermille,
-  gramsPerKWh: spec.carbon.gramsPerKWh,
+  ...carbonFactsOf(spec),
   greenPowerPermille: spec.carbon.greenPowerPermille,
   nodeOverheadWatts: spec.power.nodeOverheadWatts,
 });
@@ -39,7 +34,8 @@ export function valued(energy: Energy, facts: EnergyFacts, atMs: number): Sums {
   const itJoules = energy.gpuJoules + energy.overheadJoules;
   const facilityJoules = (itJoules * facts.puePermille) / 1000;
   const kWh = facilityJoules / JOULES_PER_KWH;
-  const carbonGrams = kWh * facts.gramsPerKWh;
+  const { pricePerKWhMicros, gramsPerKWh } = electricityAt(facts, atMs);
+  const carbonGrams = kWh * gramsPerKWh;
   return {
     ...NO_SUMS,
     gpuSeconds: energy.gpuSeconds,
@@ -47,7 +43,7 @@ export function valued(energy: Energy, facts: EnergyFacts, atMs: number): Sums {
     gpuJoules: energy.gpuJoules,
     itJoules,
     facilityJoules,
-    costMicros: kWh * priceOrDearest(facts.tariff, facts.timezone, atMs),
+    costMicros: kWh * pricePerKWhMicros,
     carbonGrams,
     carbonMarketGrams: (carbonGrams * (1000 - facts.greenPowerPermille)) / 1000,
   };

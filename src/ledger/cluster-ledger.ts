@@ -1,4 +1,4 @@
-import { runOfLabels, uidOf } from '../api/index.ts';
+import { type Checkpoint, runOfLabels, uidOf } from '../api/index.ts';
 import {
   addClasses,
   addMoney,
@@ -22,6 +22,7 @@ import {
   setTimes,
   type TenantBook,
   type WorkloadUse,
+  withCheckpoint,
   withRun,
 } from '../energy/index.ts';
 import { objectKey } from '../kube/resource.ts';
@@ -59,6 +60,8 @@ const GIVE_UP_MS = 48 * 3_600_000;
 /** A run that is over for so long is not told apart any more. */
 const SETTLED_MS = 3_600_000;
 const NODES_PER_SHARD = 40;
+/** Checkpoints of a run that are remembered: many more than a run writes from one turn to the next. */
+const MAX_SAVED = 24;
 
 export interface ClusterLedgerOptions {
   readonly name: string;
@@ -82,7 +85,8 @@ export class ClusterLedger {
   readonly #heardMs = new Map<string, number>();
   /** Why a node's report cannot be booked, by ConfigMap. */
   readonly #refused = new Map<string, string>();
-  readonly #checkpointMs = new Map<string, number>();
+  /** What programs have said, by run and in order of time; kept until the run is over, as a turn's books may be refused. */
+  readonly #saved = new Map<string, readonly Checkpoint[]>();
   #told: Told | undefined;
 
   constructor(options: ClusterLedgerOptions, { shards, nextNumber }: Kept = { shards: [], nextNumber: 0 }) {
@@ -117,9 +121,11 @@ export class ClusterLedger {
     return states;
   }
 
-  /** A program has said on its pod when a checkpoint was complete. */
-  sawCheckpoint(run: string, atMs: number): void {
-    this.#checkpointMs.set(run, Math.max(atMs, this.#checkpointMs.get(run) ?? 0));
+  /** A program has said on its pod that a checkpoint was complete. */
+  sawCheckpoint(run: string, checkpoint: Checkpoint): void {
+    const known = this.#saved.get(run) ?? [];
+    if (checkpoint.atMs <= (known.at(-1)?.atMs ?? 0)) return;
+    this.#saved.set(run, [...known, checkpoint].slice(-MAX_SAVED));
   }
 
   /** Part of the time of that node which no report is going to cover, of 1. By our clock. */
@@ -242,20 +248,22 @@ export class ClusterLedger {
 
   /** Takes up how the runs go on. */
   #bookTimes(nowMs: number, skewMs: number): void {
+    // A run may be in several shards.
+    const over = new Set<string>();
     for (const shard of this.#shards) {
       for (const [key, run] of shard.book.runs) {
         if (run.times.end !== undefined) continue;
-        const checkpointMs = this.#checkpointMs.get(key);
         const times = {
-          ...(checkpointMs === undefined ? {} : { checkpointMs }),
+          ...(this.#saved.get(key) ?? []).reduce(withCheckpoint, run.times),
           ...this.#options.workloads.times(key, run.times, skewMs),
         };
         if (JSON.stringify({ ...run.times, ...times }) === JSON.stringify(run.times)) continue;
         setTimes(shard.book, key, times, nowMs);
         shard.isDirty = true;
-        if (times.end !== undefined) this.#checkpointMs.delete(key);
+        if (times.end !== undefined) over.add(key);
       }
     }
+    for (const key of over) this.#saved.delete(key);
   }
 
   /** For nodes that say nothing their runs are given an estimate until they do. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bookReport, emptyBook, setCurrency, setSilent, setTimes } from '../energy/index.ts';
+import { bookReport, emptyBook, setCurrency, setSilent, setTimes, withCheckpoint } from '../energy/index.ts';
 import { NO_SUMS } from '../energy/sums.ts';
 import { aReportedPod, FACTS, FakeAgent } from '../energy/testing.ts';
 import { decodeBook, encodeBook } from './codec.ts';
@@ -18,7 +18,8 @@ function aBook() {
   }
   bookReport(book, agent.report(START + 60_000), context);
   setCurrency(book, FACTS);
-  setTimes(book, 'a/1', { readyMs: START, end: 'cutOff' }, START);
+  const times = { readyMs: START, end: 'cutOff' } as const;
+  setTimes(book, 'a/1', withCheckpoint(times, { atMs: START + 30_000, tookMs: 500 }), START);
   setSilent(book, 'a/2', owner, 'n', { fromMs: START, toMs: START + 1, sums: { ...NO_SUMS, gpuJoules: 1 } });
   return { book, agent };
 }
@@ -49,6 +50,18 @@ describe('books in a ConfigMap', () => {
     expect(read).toEqual({ book, region: 'guian' });
   });
 
+  it('are read as they were before there were checkpoints, and written so where there are none', () => {
+    const { book } = aBook();
+    const { runs = '' } = encodeBook(book, 'guian');
+    const { 'a/2': none, 'a/1': some } = JSON.parse(runs);
+    expect(none.classes).toHaveLength(3);
+    expect(some.classes).toHaveLength(4);
+    const old = { ...some, classes: some.classes.slice(0, 3), times: { ...some.times, checkpoints: undefined } };
+    const read = decodeBook({ ...encodeBook(book, 'guian'), runs: JSON.stringify({ 'a/1': old }) });
+    if (typeof read === 'string') throw new Error(read);
+    expect(read.book.runs.get('a/1')?.classes.checkpoint).toEqual({ gpuSeconds: 0, facilityJoules: 0 });
+  });
+
   it.each([
     ['another format', { format: '2' }, 'format'],
     ['a cut text', { runs: '{"a' }, 'runs'],
@@ -70,6 +83,10 @@ describe('books in a ConfigMap', () => {
           agent.use(START + quarter * 900_000, aReportedPod(run), gpu, [123_456.789_012, 900.000_001, 0]);
         }
         bookReport(book, agent.report(START + (quarter + 1) * 900_000), context);
+        for (const [run, { times }] of book.runs) {
+          const saved = { atMs: START + quarter * 900_000 + 123_456, tookMs: 12_345 };
+          setTimes(book, run, withCheckpoint(times, saved), START);
+        }
       }
     }
     expect(Object.values(encodeBook(book, 'guian')).join('').length).toBeLessThan(1_000_000);

@@ -2,13 +2,16 @@ import { z } from 'zod';
 import { jsonText } from '../api/index.ts';
 import {
   bookedKey,
+  type Checkpointing,
   CLASSES,
   type Classes,
   emptyBook,
   listOf,
+  NO_CLASSED,
   type NodeBook,
   type NodesBook,
   type RunBook,
+  type RunTimes,
   type Slice,
   sumsOf,
   type TenantBook,
@@ -21,9 +24,14 @@ const amount = z.number().nonnegative();
 const sums = z.array(amount).transform(sumsOf);
 const triple = z.tuple([amount, amount, amount]);
 const classed = z.tuple([amount, amount]).transform(([gpuSeconds, facilityJoules]) => ({ gpuSeconds, facilityJoules }));
+/** In the order of CLASSES; the last is left out where it is nothing, as it was before there was one. */
 const classes = z
-  .tuple([classed, classed, classed])
-  .transform(([startup, useful, lost]): Classes => ({ startup, useful, lost }));
+  .tuple([classed, classed, classed, classed.optional()])
+  .transform(([startup, useful, lost, checkpoint = NO_CLASSED]): Classes => ({ startup, useful, lost, checkpoint }));
+/** From when, for how long, and how much of that. */
+const checkpointing = z
+  .tuple([z.number(), amount, amount])
+  .transform(([fromMs, lengthMs, busyMs]): Checkpointing => ({ fromMs, toMs: fromMs + lengthMs, busyMs }));
 const money = z.record(z.string(), amount).optional();
 const index = z.int().min(-1);
 
@@ -73,6 +81,7 @@ const runBook = z
     times: z.object({
       readyMs: z.number().optional(),
       checkpointMs: z.number().optional(),
+      checkpoints: z.array(checkpointing).optional(),
       end: z.enum(['well', 'cutOff']).optional(),
     }),
     slices: z.array(
@@ -113,6 +122,7 @@ export function encodeBook(book: NodesBook, region: string): Record<string, stri
       silent: Object.fromEntries(
         Object.entries(run.silent).map(([node, silent]) => [node, { ...silent, sums: listOf(silent.sums) }]),
       ),
+      times: encodeTimes(run.times),
       slices: run.slices.map(encodeSlice),
       classes: encodeClasses(run.classes),
     },
@@ -177,5 +187,12 @@ const encodeSlice = ({ fromMs, toMs, gpuSeconds, facilityJoules }: Slice): numbe
   facilityJoules,
 ];
 
-const encodeClasses = (by: Classes): number[][] =>
-  CLASSES.map((name) => [by[name].gpuSeconds, by[name].facilityJoules]);
+const encodeTimes = ({ checkpoints, ...times }: RunTimes): object => ({
+  ...times,
+  ...(checkpoints && { checkpoints: checkpoints.map(({ fromMs, toMs, busyMs }) => [fromMs, toMs - fromMs, busyMs]) }),
+});
+
+function encodeClasses(by: Classes): number[][] {
+  const all = CLASSES.map((name) => [by[name].gpuSeconds, by[name].facilityJoules]);
+  return by.checkpoint.gpuSeconds + by.checkpoint.facilityJoules > 0 ? all : all.slice(0, -1);
+}

@@ -1,4 +1,4 @@
-import { type Admission, ANNOTATION, runOfLabels } from '../api/index.ts';
+import { type Admission, checkpointOf, runOfLabels } from '../api/index.ts';
 import { addUse, type EnergySource, NO_USE, type RunOwner, type WorkloadUse } from '../energy/index.ts';
 import type { HubStores } from '../hub/index.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -231,9 +231,9 @@ export class Ledger implements EnergySource {
 
   #seePod(cluster: string, pod: MemberPod): void {
     const { annotations, labels } = pod.metadata;
-    const atMs = Date.parse(annotations[ANNOTATION.lastCheckpoint] ?? '');
+    const checkpoint = checkpointOf(annotations);
     const run = runOfLabels(labels);
-    if (run !== undefined && Number.isFinite(atMs)) this.#clusters.get(cluster)?.sawCheckpoint(run, atMs);
+    if (run !== undefined && checkpoint !== undefined) this.#clusters.get(cluster)?.sawCheckpoint(run, checkpoint);
   }
 }
 

@@ -178,6 +178,7 @@ function fromUsage(usage: Usage): MeasuredBefore {
       startup: classed(usage.startupJoules),
       useful: classed(usage.usefulJoules),
       lost: classed(usage.lostJoules),
+      checkpoint: classed(usage.checkpointJoules),
     },
   };
 }

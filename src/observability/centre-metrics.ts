@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 import { CONDITION } from '../api/index.ts';
-import { pricePerKWhMicrosAt } from '../core/money.ts';
+import { carbonFactsOf, gramsPerKWhAt, pricePerKWhMicrosAt } from '../core/money.ts';
 import type { HubStores } from '../hub/index.ts';
 import { fragmented, type Inventory, type MemberSource } from '../regions/index.ts';
 import type { Scheduler } from '../scheduling/index.ts';
@@ -54,7 +54,7 @@ export class CentreMetrics {
       ]),
       carbon: gauge(
         'aidc_region_carbon_intensity_grams_per_kilowatt_hour',
-        'CO2 of a kWh by location, as configured.',
+        'CO2 of a kWh by location now, as configured.',
         place,
       ),
       pending: gauge('aidc_queue_pending_workloads', 'Workloads that wait. inadmissible: looked at and not placed.', [
@@ -115,7 +115,7 @@ export class CentreMetrics {
       this.#set('fragmented', { ...place, gpu_model: model }, boards);
     }
     this.#set('pue', place, spec.puePermille / 1000);
-    this.#set('carbon', place, spec.carbon.gramsPerKWh);
+    this.#set('carbon', place, gramsPerKWhAt(carbonFactsOf(spec), this.#now()));
     const { latitude, longitude } = spec.location;
     if (latitude !== undefined) this.#set('latitude', place, Number(latitude));
     if (longitude !== undefined) this.#set('longitude', place, Number(longitude));

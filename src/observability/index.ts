@@ -8,4 +8,4 @@ export { PrometheusMetrics } from './metrics.ts';
 export { ScrapeAccess } from './scrape-access.ts';
 export { SecureMetrics } from './secure-metrics.ts';
 export { LOGGER, PROBES } from './tokens.ts';
-export { WorkloadMetrics } from './workload-metrics.ts';
+export { WorkloadMetrics, type WorkloadSeries } from './workload-metrics.ts';

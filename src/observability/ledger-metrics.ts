@@ -56,7 +56,7 @@ export class LedgerMetrics {
     );
     this.#classed = counter(
       'aidc_tenant_classed_energy_joules_total',
-      'Energy at the facility in runs that are over, by what it was good for; class: useful, startup, lost.',
+      'Energy at the facility in runs that are over, by what it was good for; class: useful, startup, checkpoint, lost.',
       [...TENANT, 'class'],
     );
     this.#cost = counter('aidc_tenant_energy_cost_total', 'Money of a tenant for accelerators and electricity.', [

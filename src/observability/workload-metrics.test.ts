@@ -17,7 +17,7 @@ async function shown(max: number, trainings: ModelTraining[], servings: ModelSer
   const registry = new Registry();
   const hub = { trainings: { list: () => trainings }, servings: { list: () => servings } } as never;
   const ledger = { isLoaded: true, use: () => undefined, unmetered: () => 0 };
-  new WorkloadMetrics(registry, hub, { get: () => undefined }, ledger, () => 0, max).collect();
+  new WorkloadMetrics(registry, hub, { get: () => undefined }, ledger, () => 0, { max, labels: [] }).collect();
   const text = await registry.metrics();
   const named = (family: string) =>
     [...text.matchAll(new RegExp(`^${family}{.*workload="([^"]+)"`, 'gm'))].map(([, name]) => name);
@@ -45,7 +45,7 @@ it('has a series of money for each currency', async () => {
   const costOf = async (use: WorkloadUse | undefined): Promise<string[]> => {
     registry.clear();
     const ledger = { isLoaded: true, use: () => use, unmetered: () => 0 };
-    new WorkloadMetrics(registry, hub, { get: () => undefined }, ledger, () => 0, 9).collect();
+    new WorkloadMetrics(registry, hub, { get: () => undefined }, ledger, () => 0, { max: 9, labels: [] }).collect();
     const text = await registry.metrics();
     return [...text.matchAll(/^aidc_workload_energy_cost_total{.*currency="(\w+)".*} (.*)$/gm)]
       .map(([, currency, value]) => `${currency} ${value}`)
@@ -54,4 +54,26 @@ it('has a series of money for each currency', async () => {
   expect(await costOf(undefined)).toEqual(['CNY 1000', 'USD 50']);
   // What the ledger tells takes the place of what status says was measured.
   expect(await costOf({ ...NO_USE, costs: money })).toEqual(['CNY 1001', 'USD 33']);
+});
+
+it('joins by labels that were asked for, and by no others', async () => {
+  const registry = new Registry();
+  const labelled = (name: string, labels: Record<string, string>) =>
+    aTraining({ name, metadata: { uid: name, labels, ...at(1) } });
+  const objects = [labelled('a', { 'example.com/team': 'vision', secret: 'x' }), labelled('b', { other: 'y' })];
+  const hub = { trainings: { list: () => objects }, servings: { list: () => [] } } as never;
+  const ledger = { isLoaded: true, use: () => undefined, unmetered: () => 0 };
+  const labels = [{ key: 'example.com/team', name: 'label_example_com_team' }];
+  const metrics = new WorkloadMetrics(registry, hub, { get: () => undefined }, ledger, () => 0, { max: 9, labels });
+  metrics.collect();
+  const [first] = objects;
+  if (first !== undefined) objects[0] = labelled('a', { 'example.com/team': 'speech' });
+  metrics.collect();
+  const lines = (await registry.metrics()).split('\n').filter((line) => line.startsWith('aidc_workload_info{'));
+  // One series a workload, also after its label has changed.
+  expect(lines.map((line) => /workload="(\w)".*label_example_com_team="(\w*)"/.exec(line)?.slice(1))).toEqual([
+    ['a', 'speech'],
+    ['b', ''],
+  ]);
+  expect(lines.join()).not.toMatch(/secret|other/);
 });

@@ -38,6 +38,14 @@ interface Held {
   readonly sinceMs: number;
 }
 
+/** Which workloads have series, and what their join key tells beside where they are. */
+export interface WorkloadSeries {
+  /** So many have series; of more the newest have none. */
+  readonly max: number;
+  /** Labels of the objects, each with its name in Prometheus. */
+  readonly labels: readonly { readonly key: string; readonly name: string }[];
+}
+
 const SCOPES = { gpu: 'gpuJoules', it: 'itJoules', facility: 'facilityJoules' } as const;
 
 /**
@@ -64,18 +72,19 @@ export class WorkloadMetrics {
   readonly #coverage: Gauge;
   readonly #omitted: Gauge;
   readonly #max: number;
+  readonly #labels: WorkloadSeries['labels'];
 
-  /** @param max workloads that have series; of more the newest have none */
   constructor(
     registry: Registry,
     hub: Pick<HubStores, 'trainings' | 'servings'>,
     members: Pick<MemberSource, 'get'>,
     ledger: Pick<Ledger, 'isLoaded' | 'use' | 'unmetered'>,
     now: () => number,
-    max: number,
+    { max, labels }: WorkloadSeries,
   ) {
     this.#hub = hub;
     this.#max = max;
+    this.#labels = labels;
     this.#ledger = ledger;
     this.#members = members;
     this.#now = now;
@@ -91,6 +100,7 @@ export class WorkloadMetrics {
       'gpu_model',
       'model_class',
       'priority_class',
+      ...labels.map(({ name }) => name),
     ]);
     this.#phase = gauge('aidc_workload_status_phase', '1 for the present phase, 0 for the others.', ['phase']);
     this.#condition = gauge('aidc_workload_status_condition', '1 for the present status of a condition.', [
@@ -185,6 +195,7 @@ export class WorkloadMetrics {
         gpu_model: status?.placement?.accelerator ?? '',
         model_class: workload.spec.model.class,
         priority_class: workload.spec.priorityClassName ?? '',
+        ...Object.fromEntries(this.#labels.map(({ key, name }) => [name, metadata.labels?.[key] ?? ''])),
       },
       1,
     );

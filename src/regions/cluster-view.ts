@@ -1,5 +1,6 @@
 import type { RegionalCluster } from '../api/index.ts';
 import type { ClusterView } from '../core/model.ts';
+import { carbonFactsOf } from '../core/money.ts';
 import type { Inventory } from './inventory.ts';
 
 /** A cluster as the pure core sees it. */
@@ -18,10 +19,9 @@ export function clusterView(
     ...(unusable === undefined ? {} : { unusable }),
     accelerators: spec.accelerators,
     currency: spec.electricity.currency,
-    timezone: spec.electricity.timezone,
     tariff: spec.electricity.tariff,
     puePermille: spec.puePermille,
-    gramsPerKWh: spec.carbon.gramsPerKWh,
+    ...carbonFactsOf(spec),
     nodeOverheadWatts: spec.power.nodeOverheadWatts,
     ...(budgetWatts === undefined ? {} : { power: { budgetWatts, reserved: inventory.power() } }),
     userLatency: Object.fromEntries(spec.userLatency.map((entry) => [entry.region, entry.ms])),

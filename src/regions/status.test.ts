@@ -31,6 +31,15 @@ const withStatus = (cluster: RegionalCluster, observed: Observed): RegionalClust
 });
 
 describe('deriveStatus', () => {
+  it('shows the CO2 of the hour', () => {
+    const region = aRegion('guian');
+    const hourly = Array.from({ length: 24 }, (_, hour) => hour);
+    const { electricity } = region.spec;
+    const spec = { ...region.spec, carbon: { ...region.spec.carbon, hourly } };
+    const local = { ...spec, electricity: { ...electricity, timezone: 'Asia/Shanghai' } };
+    expect(deriveStatus({ ...region, spec: local }, seen).display?.co2).toBe('18 g/kWh');
+  });
+
   it('of a member that is well', () => {
     expect(deriveStatus(aRegion('guian'), seen)).toEqual({
       observedGeneration: 1,

@@ -1,6 +1,7 @@
 import type { Condition, ConditionType, Inventory, RegionalCluster, RegionalClusterStatus } from '../api/index.ts';
 import { CONDITION } from '../api/index.ts';
 import { iso } from '../core/iso.ts';
+import { carbonFactsOf, gramsPerKWhAt } from '../core/money.ts';
 import { MEMBER_REASON, type Problem, REGION_REASON } from './reasons.ts';
 
 export interface Verdict {
@@ -44,7 +45,7 @@ export function deriveStatus(cluster: RegionalCluster, observed: Observed): Regi
     ...(powerWatts === undefined ? {} : { powerWatts }),
     ...(lastSyncTime === undefined ? {} : { lastSyncTime }),
     ...(clockSkewSeconds === undefined ? {} : { clockSkewSeconds }),
-    display: display(cluster, inventory, observed.pricePerKWhMicros),
+    display: display(cluster, inventory, observed),
   };
 }
 
@@ -108,7 +109,7 @@ export function skewSeconds(old: number | undefined, skewMs: number | undefined)
 function display(
   cluster: RegionalCluster,
   inventory: readonly Inventory[] | undefined,
-  price: number | undefined,
+  { nowMs, pricePerKWhMicros: price }: Observed,
 ): NonNullable<RegionalClusterStatus['display']> {
   const { spec } = cluster;
   const sum = (of: (line: Inventory) => number): number => (inventory ?? []).reduce((all, line) => all + of(line), 0);
@@ -116,6 +117,6 @@ function display(
     ...(inventory === undefined ? {} : { gpus: `${sum((line) => line.free)}/${sum((line) => line.allocatable)}` }),
     ...(price === undefined ? {} : { price: `${(price / 1_000_000).toFixed(3)} ${spec.electricity.currency}/kWh` }),
     pue: (spec.puePermille / 1000).toFixed(2),
-    co2: `${spec.carbon.gramsPerKWh} g/kWh`,
+    co2: `${gramsPerKWhAt(carbonFactsOf(spec), nowMs)} g/kWh`,
   };
 }

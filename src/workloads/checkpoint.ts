@@ -1,4 +1,4 @@
-import { ANNOTATION, LABEL } from '../api/index.ts';
+import { checkpointOf, LABEL } from '../api/index.ts';
 import type { MemberPod } from '../regions/index.ts';
 
 /**
@@ -9,8 +9,8 @@ export function lastCheckpointMs(pods: readonly MemberPod[], attempt: number): n
   let newest: number | undefined;
   for (const { metadata } of pods) {
     if (metadata.labels[LABEL.attempt] !== String(attempt)) continue;
-    const at = Date.parse(metadata.annotations[ANNOTATION.lastCheckpoint] ?? '');
-    if (Number.isFinite(at)) newest = Math.max(newest ?? at, at);
+    const at = checkpointOf(metadata.annotations)?.atMs;
+    if (at !== undefined) newest = Math.max(newest ?? at, at);
   }
   return newest;
 }

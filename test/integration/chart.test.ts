@@ -209,6 +209,7 @@ describe('the chart, rendered', () => {
     ['config.loglevel=info', 'loglevel'],
     ['config.logLevel=verbose', 'logLevel'],
     ['config.workers=0', 'workers'],
+    ["'config.workloadLabels={app,*}'", 'workloadLabels'],
     ['image.digest=latest', 'digest'],
     ['networkPolicy.enable=true', 'enable'],
     ['serviceMonitor.interval=soon', 'interval'],
@@ -274,6 +275,38 @@ describe('the chart on a real API server', () => {
     const capping = await agentOf('--set agent.powerCaps=true');
     expect(capping?.securityContext).toEqual({ readOnlyRootFilesystem: true, privileged: true });
     expect(capping?.env).toContainEqual({ name: 'AIDC_POWER_CAPS', value: 'true' });
+  });
+
+  it('lets nothing to an agent but who reads its metrics, and nothing out but to API servers', async () => {
+    const metricsFrom = '--set networkPolicy.metricsFrom[0].podSelector.matchLabels.app=prometheus';
+    const objects = await shell.render(`${INSTALL}member ${metricsFrom}`);
+    const [policy, ...more] = objects.filter(({ kind }) => kind === 'NetworkPolicy') as unknown as {
+      spec: {
+        podSelector: object;
+        policyTypes: string[];
+        ingress: { ports: object[]; from: object[] }[];
+        egress: object[];
+      };
+    }[];
+    const agents = objects.find(({ kind }) => kind === 'DaemonSet') as unknown as { spec: { selector: object } };
+    expect(more).toEqual([]);
+    expect(policy?.spec.podSelector).toEqual(agents.spec.selector);
+    expect(policy?.spec.policyTypes).toEqual(['Ingress', 'Egress']);
+    expect(policy?.spec.ingress).toMatchObject([
+      {
+        ports: [{ port: 'http', protocol: 'TCP' }],
+        from: [
+          { podSelector: { matchLabels: { 'app.kubernetes.io/component': 'test' } } },
+          { podSelector: { matchLabels: { app: 'prometheus' } } },
+        ],
+      },
+    ]);
+    const ports = [53, 53, 443, 6443];
+    expect(policy?.spec.egress.flatMap((rule) => (rule as { ports: { port: number }[] }).ports)).toMatchObject(
+      ports.map((port) => ({ port })),
+    );
+    const off = await shell.render(`${INSTALL}member --set networkPolicy.enabled=false`);
+    expect(off.filter(({ kind }) => kind === 'NetworkPolicy')).toEqual([]);
   });
 
   it('takes over what was applied by hand', async () => {

@@ -93,6 +93,11 @@ describe('two tenants', () => {
     expect(winner.status?.nomination).toBeUndefined();
     const [victim] = winner.status?.placement?.decision?.victims ?? [];
     expect(['team/b1', 'team/b3']).toContain(victim);
+    await operator.metrics.expose((error) => expect(error).toBeUndefined());
+    const preemptions = await operator.metrics.registry.getSingleMetric('aidc_preemptions_total')?.get();
+    expect(preemptions?.values.filter(({ value }) => value > 0)).toMatchObject([
+      { value: 1, labels: { queue: 'alpha', reason: 'reclaim' } },
+    ]);
     const name = victim?.slice('team/'.length) ?? '';
     const loser = await until(name, 'queued again', (object) => object.status?.attempts?.length === 1);
     expect(loser.status?.attempts?.[0]).toMatchObject({ endReason: 'Preempted' });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ModelTraining, RegionalCluster } from '../../src/api/index.ts';
-import { LABEL } from '../../src/api/index.ts';
+import type { ModelTraining, RegionalCluster, Usage } from '../../src/api/index.ts';
+import { ANNOTATION, LABEL } from '../../src/api/index.ts';
 import { REGIONAL_CLUSTERS, TRAININGS } from '../../src/hub/index.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { CONFIG_MAPS, type KubeObject, PODS } from '../../src/kube/resource.ts';
@@ -57,7 +57,7 @@ describe('the ledger', () => {
       guian: regionSpec('guian', {
         puePermille: 1200,
         power: { nodeOverheadWatts: 800 },
-        carbon: { gramsPerKWh: 500, greenPowerPermille: 400 },
+        carbon: { gramsPerKWh: 9, hourly: Array.from({ length: 24 }, () => 500), greenPowerPermille: 400 },
       }),
     });
     guian = clientOf(centre.region('guian'));
@@ -93,6 +93,24 @@ describe('the ledger', () => {
     expect(status?.usage?.reckoned).toMatchObject({ gpuJoules: 0 });
     await untilBooked(2000);
     expect(await joules('estimate')).toBe(0);
+  });
+
+  it('is told of a checkpoint by a pod of the run', async () => {
+    const { items } = await guian.list<Pod>(PODS, { namespace: 'team' });
+    const checkpointMs = Date.now();
+    // Longer than it has run: all since it was ready went into it.
+    const annotations = {
+      [ANNOTATION.lastCheckpoint]: new Date(checkpointMs).toISOString(),
+      [ANNOTATION.lastCheckpointSeconds]: '3600',
+    };
+    const { name } = items[0]?.metadata ?? { name: '' };
+    await guian.mergePatch(PODS, { namespace: 'team', name, body: { metadata: { annotations } } });
+    const key = { namespace: 'aidc-system', name: 'aidc-ledger-guian-0' };
+    const isBooked = async (): Promise<boolean> => {
+      const { data } = await hub.get<KubeObject & { data: { runs: string } }>(CONFIG_MAPS, key);
+      return data.runs.includes(`"checkpointMs":${checkpointMs}`);
+    };
+    await eventually('it is in the books', isBooked, { timeoutMs: PATIENCE });
   });
 
   it('goes on where it was after a restart, whatever was reported meanwhile', async () => {
@@ -165,16 +183,21 @@ describe('the ledger', () => {
     );
     await meter?.write();
     const { status } = await until('the last joules', ({ status: now }) => now?.usage?.measured?.gpuJoules === 2400);
-    const { facilityJoules = 0, usefulJoules = 0, startupJoules = 0, lostJoules, measured } = status?.usage ?? {};
+    const { facilityJoules = 0, lostJoules, measured, ...usage }: Partial<Usage> = status?.usage ?? {};
+    const { usefulJoules = 0, startupJoules = 0, checkpointJoules = 0 } = usage;
     // 27 s of one of 8 boards: an eighth of the overhead.
     const itJoules = 2400 + (27 * 800) / 8;
     expect(measured).toMatchObject({ itJoules, facilityJoules: itJoules * 1.2 });
     expect(measured?.carbonMarketGrams).toBe(Math.round(((itJoules * 1.2) / 3.6e6) * 500 * 0.6));
     expect(lostJoules).toBe(0);
     expect(usefulJoules).toBeGreaterThan(0);
-    expect(Math.abs(usefulJoules + startupJoules - (measured?.facilityJoules ?? 0))).toBeLessThanOrEqual(2);
+    expect(checkpointJoules).toBeGreaterThan(0);
+    const classed = usefulJoules + startupJoules + checkpointJoules;
+    expect(Math.abs(classed - (measured?.facilityJoules ?? 0))).toBeLessThanOrEqual(2);
     expect(facilityJoules).toBe(measured?.facilityJoules);
     const tenant = { tenant: 'team', scope: 'gpu' };
+    const ofCheckpoints = await series('aidc_tenant_classed_energy_joules_total', { class: 'checkpoint' });
+    expect(Math.round(ofCheckpoints ?? 0)).toBe(checkpointJoules);
     await eventually('the tenant', async () => (await series('aidc_tenant_energy_joules_total', tenant)) === 2400);
   });
 

@@ -1,21 +1,19 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { DASHBOARDS } from '../../deploy/grafana/index.ts';
+import { AGENT_TARGETS, startAgents } from '../../deploy/local/start/agents.ts';
 import { type OperatorProcess, startOperatorProcess, untilReady } from '../../deploy/local/start/operator-process.ts';
 import { programOnPath, RULES, startPrometheus } from '../../deploy/local/start/prometheus.ts';
 import { agentFamilies, families } from '../../deploy/metrics/families.ts';
-import { LABEL, type ModelServing, type ModelTraining } from '../../src/api/index.ts';
+import type { ModelServing, ModelTraining } from '../../src/api/index.ts';
 import { SERVINGS, TRAININGS } from '../../src/hub/index.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import { type KubeObject, NODES, PODS } from '../../src/kube/resource.ts';
+import type { KubeObject } from '../../src/kube/resource.ts';
 import { h100Region, useEnvironment } from '../support/environment.ts';
-import { FakeKubelet } from '../support/fake-kubelet.ts';
-import { FakeNvidiaSmi } from '../support/fake-nvidia-smi.ts';
-import { clientOf } from '../support/hub.ts';
 import { applyAll, eventually, queue, regionSpec, setUpCentre, trainingOf, untilObject } from '../support/operator.ts';
 
 const prometheus = await programOnPath('prometheus');
@@ -30,7 +28,6 @@ if (!installed) {
 
 type Training = ModelTraining & KubeObject;
 type Serving = ModelServing & KubeObject;
-const BOARD = 'GPU-00000000-0000-0000-0000-00000000000a';
 
 interface Rule {
   readonly alert?: string;
@@ -59,11 +56,14 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
   const centre = useEnvironment({ regions: [h100Region('west', 2)] });
   let hub: KubeClient;
   let operator: OperatorProcess;
-  let agent: OperatorProcess | undefined;
-  let kubelet: FakeKubelet | undefined;
-  let west: KubeClient | undefined;
   let address: string;
 
+  const agentExposition = async (): Promise<string> => {
+    const [one] = JSON.parse(await readFile(join(centre.environment.dir, AGENT_TARGETS), 'utf8')) as {
+      targets: string[];
+    }[];
+    return (await fetch(`http://${one?.targets[0]}/metrics`)).text();
+  };
   const exposition = async (): Promise<string> => (await fetch(`${operator.url}/metrics`)).text();
   const check = async (args: readonly string[], input = ''): Promise<string> => {
     const child = promisify(execFile)(promtool ?? '', [...args]);
@@ -103,26 +103,10 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
       env: { AIDC_CREATE_NAMESPACES: 'true', AIDC_LEASE_SECONDS: '300', AIDC_RENEW_SECONDS: '240' },
     });
     await untilReady(operator, 60_000);
-    // The environment's nodes have no boards of their own: one agent, and an nvidia-smi that tells of some.
-    const folder = join(centre.environment.dir, 'agent');
-    await mkdir(folder);
-    const fake = new FakeNvidiaSmi(folder, { gpus: [{ uuid: BOARD }] });
-    kubelet = new FakeKubelet(join(folder, 'kubelet.sock'));
-    await kubelet.start();
-    west = clientOf(centre.region('west'));
-    const node = (await west.list<KubeObject>(NODES)).items[0]?.metadata.name ?? '';
-    agent = await startOperatorProcess({
-      program: join(import.meta.dirname, '..', '..', 'dist', 'main.js'),
-      args: [
-        ...['agent', '--node', node, '--nvidia-smi', FakeNvidiaSmi.command, '--pod-resources-socket', kubelet.socket],
-        ...['--interval-seconds', '1', '--publish-seconds', '1'],
-      ],
-      kubeconfigPath: centre.region('west').kubeconfigPath,
-      dir: folder,
-      env: fake.env,
-    });
+    // As npm start has them: real agents, which find by themselves the boards that nodes of the region are said to have.
+    await startAgents(centre.environment, 2);
     address = await startPrometheus({
-      agents: [agent.url],
+      agentsFile: join(centre.environment.dir, AGENT_TARGETS),
       program: prometheus ?? '',
       dir: centre.environment.dir,
       target: operator.url,
@@ -151,27 +135,20 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
       (object) => object.status?.phase === 'Ready',
       60_000,
     );
-    // It has a replica on every node.
-    const pods = await west.list<KubeObject>(PODS, { namespace: 'team', fieldSelector: `spec.nodeName=${node}` });
-    const chat = pods.items.find(({ metadata }) => metadata.labels?.[LABEL.workload] === 'chat');
-    kubelet.pods = [{ namespace: 'team', name: chat?.metadata.name ?? '', resource: 'nvidia.com/gpu', ids: [BOARD] }];
   });
 
   afterAll(async () => {
     await operator?.stop();
-    await agent?.stop();
-    kubelet?.stop();
-    await west?.close();
     await hub?.close();
   });
 
   it('finds nothing to say about the families', async () => {
     await check(['check', 'metrics'], await exposition());
-    await check(['check', 'metrics'], await (await fetch(`${agent?.url}/metrics`)).text());
+    await check(['check', 'metrics'], await agentExposition());
   });
 
   it('finds no family of the agent that docs/metrics.md has not', async () => {
-    const text = await (await fetch(`${agent?.url}/metrics`)).text();
+    const text = await agentExposition();
     const exposed = [...text.matchAll(/^# TYPE (aidc_\S+) (\S+)$/gm)].map(([, name, type]) => ({ name, type }));
     expect(exposed.length).toBeGreaterThan(25);
     expect(agentFamilies.map(({ name, type }) => ({ name, type }))).toEqual(expect.arrayContaining(exposed));
@@ -218,12 +195,18 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
     });
   });
 
-  it('counts the time of what waits in vain and is not metered, and raises no alert', async () => {
+  it('watches the agents, whose boards the serving holds', async () => {
+    const held = async (): Promise<boolean> => (await ask('aidc_gpu_allocated == 1')).length === 8;
+    await eventually('its boards', held, { timeoutMs: 60_000 });
+    expect(await ask('up{job="aidc-agent"} == 1')).toHaveLength(2);
+    expect(await ask('aidc_gpu_utilization_ratio > 0.9')).toHaveLength(8);
+  });
+
+  it('counts the day of what waits in vain, and raises no alert', async () => {
     expect((await ask('ALERTS{alertstate="firing"}')).map(({ metric }) => metric.alertname)).toEqual([]);
-    // One of two nodes has an agent.
     const pending = async () =>
       (await ask('ALERTS{alertstate="pending"}')).map(({ metric }) => metric.alertname).sort();
-    await expect.poll(pending, { timeout: 60_000 }).toEqual(['AidcNodesNotMetered', 'AidcWaitingDoesNotHelp']);
+    await expect.poll(pending, { timeout: 60_000 }).toEqual(['AidcWaitingDoesNotHelp']);
   });
 });
 

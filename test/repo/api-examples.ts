@@ -1,5 +1,8 @@
 import { applyMergePatch } from '../../src/kube/merge-patch.ts';
 
+/** Grams by hour of the day. */
+const HOURLY = Array.from({ length: 24 }, (_, hour) => 300 + 10 * hour);
+
 /** The least that has to be written for each kind. */
 export const MINIMAL: Readonly<Record<string, object>> = {
   ModelTraining: { model: { name: 'bert' }, trainer: { image: 'train:1' } },
@@ -58,6 +61,7 @@ export const WITH_OPTIONAL_BLOCKS: Readonly<Record<string, object>> = {
         throughputPermille: { LLM: 1000 },
       },
     ],
+    carbon: { hourly: HOURLY },
     electricity: { tariff: [{ months: [7, 8], hours: [14], pricePerKWhMicros: 1 }, { pricePerKWhMicros: 2 }] },
     userLatency: [{ region: 'lingang', ms: 30 }],
   },
@@ -406,6 +410,11 @@ export const REFUSED_SHAPES: readonly (readonly [what: string, kind: string, pat
   ],
   ['an unknown class of models', 'ComputeQuote', { modelClass: 'llm' }, /spec\.modelClass: Unsupported value: "llm"/],
   ['no country', 'RegionalCluster', { location: { jurisdiction: 'China' } }, /spec\.location\.jurisdiction.*match/],
+  ['CO2 of 23 hours', 'RegionalCluster', { carbon: { hourly: HOURLY.slice(1) } }, /hourly.*at least 24 items/],
+  ['CO2 of 25 hours', 'RegionalCluster', { carbon: { hourly: [1, ...HOURLY] } }, /hourly: Too many: 25.*at most 24/],
+  ['CO2 below 0', 'RegionalCluster', { carbon: { hourly: HOURLY.map((grams) => grams - 301) } }, /hourly\[0\].*to 0/],
+  ['CO2 beyond coal', 'RegionalCluster', { carbon: { hourly: HOURLY.map((grams) => grams * 20) } }, /hourly.*to 5000/],
+  ['CO2 in parts of a gram', 'RegionalCluster', { carbon: { hourly: HOURLY.map(() => 0.5) } }, /hourly\[0\].*integer/],
   ['an hour 24', 'RegionalCluster', { electricity: { tariff: [{ hours: [24], pricePerKWhMicros: 1 }] } }, /hours.*23/],
   ['a list for a block', 'ComputeQueue', { namespaceSelector: [] }, /spec\.namespaceSelector.*object/],
 ];

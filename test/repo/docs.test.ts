@@ -108,6 +108,7 @@ const WITHOUT_DEFAULT: ReadonlySet<string> = new Set([
   'node',
   'stateFile',
   'powerCapFrontier',
+  'workloadLabels',
 ]);
 
 const sources = (

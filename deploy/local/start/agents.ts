@@ -6,6 +6,9 @@ import type { LocalEnvironment } from '../environment.ts';
 const root = join(import.meta.dirname, '..', '..', '..');
 const supervisor = join(root, 'deploy', 'local', 'supervise.sh');
 
+/** In the run's folder: where each agent answers, as Prometheus reads it. */
+export const AGENT_TARGETS = join('agents', 'targets.json');
+
 /**
  * Node agents of the first nodes of every region, all in one process: real agents with simulated boards. It is on the
  * run's list of processes and ends with it.

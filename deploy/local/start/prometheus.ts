@@ -28,18 +28,16 @@ export interface PrometheusOptions {
   readonly dir: string;
   /** URL of the operator. */
   readonly target: string;
-  /** URLs of agents. Default: none. */
-  readonly agents?: readonly string[];
+  /** File that lists where agents answer, in the format of Prometheus; it may come later. Default: none. */
+  readonly agentsFile?: string | undefined;
   readonly intervalSeconds: number;
 }
 
 /** Prometheus with our rules on a free port of the loopback; resolves with its URL when it answers. */
 export async function startPrometheus(options: PrometheusOptions): Promise<string> {
-  const { program, dir, target, agents = [], intervalSeconds } = options;
-  const job = (name: string, urls: readonly string[]): object => ({
-    job_name: name,
-    static_configs: [{ targets: urls.map((url) => new URL(url).host) }],
-  });
+  const { program, dir, target, agentsFile, intervalSeconds } = options;
+  const operator = { job_name: 'aidc-operator', static_configs: [{ targets: [new URL(target).host] }] };
+  const agents = { job_name: 'aidc-agent', file_sd_configs: [{ files: [agentsFile], refresh_interval: '5s' }] };
   const home = join(dir, 'prometheus');
   await mkdir(home, { recursive: true });
   const config = join(home, 'prometheus.yml');
@@ -49,7 +47,7 @@ export async function startPrometheus(options: PrometheusOptions): Promise<strin
     JSON.stringify({
       global: { scrape_interval: `${intervalSeconds}s`, evaluation_interval: `${intervalSeconds}s` },
       rule_files: [RULES],
-      scrape_configs: [job('aidc-operator', [target]), ...(agents.length > 0 ? [job('aidc-agent', agents)] : [])],
+      scrape_configs: agentsFile === undefined ? [operator] : [operator, agents],
     }),
   );
   const address = `127.0.0.1:${await freePort()}`;

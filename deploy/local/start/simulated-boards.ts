@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { PodDevices } from '../../../src/agent/pod-resources.ts';
 
 const BOARDS = 8;
-const IDLE_WATTS = 90;
-const BUSY_WATTS = 610;
+const IDLE = { watts: 90, percent: 0, usedMib: 4, celsius: 32 };
+const BUSY = { watts: 610, percent: 96, usedMib: 74_210, celsius: 64 };
 
 /** A pod on the node, with the boards it asks for. */
 export interface BoardPod {
@@ -66,8 +66,14 @@ export class SimulatedBoards {
 
   #write(): void {
     const gpus = Array.from({ length: BOARDS }, (_, board) => {
-      const watts = this.#holders.has(board) ? BUSY_WATTS + board : IDLE_WATTS + board;
-      return `<gpu id="0000:0${board}:00.0"><product_name>Simulated</product_name><uuid>${this.#uuid(board)}</uuid><minor_number>${board}</minor_number><pci><pci_bus_id>0000:0${board}:00.0</pci_bus_id></pci><gpu_power_readings><average_power_draw>${watts}.00 W</average_power_draw></gpu_power_readings></gpu>`;
+      const load = this.#holders.has(board) ? BUSY : IDLE;
+      const watts = load.watts + board;
+      const state =
+        `<utilization><gpu_util>${load.percent} %</gpu_util></utilization>` +
+        `<fb_memory_usage><total>81559 MiB</total><used>${load.usedMib} MiB</used></fb_memory_usage>` +
+        `<temperature><gpu_temp>${load.celsius + board} C</gpu_temp></temperature>` +
+        `<gpu_recovery_action>None</gpu_recovery_action>`;
+      return `<gpu id="0000:0${board}:00.0"><product_name>Simulated</product_name><uuid>${this.#uuid(board)}</uuid><minor_number>${board}</minor_number><pci><pci_bus_id>0000:0${board}:00.0</pci_bus_id></pci><gpu_power_readings><average_power_draw>${watts}.00 W</average_power_draw><current_power_limit>700.00 W</current_power_limit></gpu_power_readings>${state}</gpu>`;
     });
     const document = `<?xml version="1.0" ?>\n<!DOCTYPE nvidia_smi_log SYSTEM "nvsmi_device_v12.dtd">\n<nvidia_smi_log><driver_version>580.0</driver_version><cuda_version>13.0</cuda_version><attached_gpus>${BOARDS}</attached_gpus>${gpus.join('')}</nvidia_smi_log>\n`;
     writeFileSync(`${this.#document}.new`, document);
