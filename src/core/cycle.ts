@@ -40,7 +40,7 @@ export class Cycle {
   constructor(workloads: readonly Workload[], snapshot: Snapshot, now: number, options: CycleOptions = {}) {
     this.#room = new Room(snapshot, now);
     this.#turns = new Turns(workloads, this.#room.quota, (type) => this.#room.boardOf(type), snapshot.costs);
-    this.#reservations = new Reservations(this.#room, snapshot);
+    this.#reservations = new Reservations(this.#room);
     if (this.#room.nominations.size > 0) for (const workload of workloads) this.#keepPlace(workload);
     this.#limit = options.limit ?? Number.POSITIVE_INFINITY;
   }
@@ -124,13 +124,11 @@ export class Cycle {
     return cleared ?? whyPending(workload, options, this.#room);
   }
 
-  /** @param kept nodes that are kept from it */
   #optionsOf(workload: Workload, kept: readonly Reservation[]): Options {
     const key = keyOf(workload, kept);
     let options = this.#options.get(key);
     if (options === undefined) {
-      const avoid = kept.flatMap(({ cluster, nodes }) => nodes.map((node) => ({ cluster, node })));
-      options = optionsOf({ ...workload, avoid: [...workload.avoid, ...avoid] }, this.#room);
+      options = optionsOf(workload, this.#room, kept);
       this.#options.set(key, options);
     }
     return options;
@@ -184,7 +182,7 @@ export class Cycle {
     this.#admitted.push(admit);
     this.#reservations.started(admit);
     scratch.commit(fit, option.state.shape());
-    this.#room.power.take(option.cluster, wattsOf(option, fit, workload));
+    this.#room.power.take(option.cluster, wattsOf(option, fit, workload), this.#room.endBy(workload));
     this.#room.enter({ queue: workload.queue, charges: queueCharges });
   }
 

@@ -187,7 +187,7 @@ export interface QueueView {
   readonly minRuntimeMs?: number;
   /** What is used beyond a quota that was lowered is taken back after so long. Default: never. */
   readonly quotaDrainMs?: number;
-  /** A workload that has waited for nodes so long has those kept that are free for it first. Default: none are kept. */
+  /** A workload that has waited for nodes or power so long has those kept that are free for it first. Default: none are kept. */
   readonly reserveAfterMs?: number;
   /** Most workloads of the subtree that hold quota at once. Default: no bound. */
   readonly maxRunning?: number;
@@ -332,14 +332,14 @@ export interface Nominated {
   readonly nomination: Nomination;
 }
 
-/** Nodes that are kept for a workload. */
+/** Nodes, and their power, that are kept for a workload. */
 export interface Reservation {
   readonly workload: Workload;
   readonly cluster: string;
   /** Type, or '' for CPU only. */
   readonly accelerator: string;
   readonly nodes: readonly string[];
-  /** When they are expected to be free, in ms. */
+  /** When they, and the power, are expected to be free, in ms. */
   readonly startsAt: number;
 }
 

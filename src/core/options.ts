@@ -1,6 +1,6 @@
 import type { AcceleratorRequest, Filtered, PendingReason } from '../api/index.ts';
 import { PENDING_REASON } from '../api/index.ts';
-import type { ClusterView, QueueCharge, Workload } from './model.ts';
+import type { ClusterView, QueueCharge, Reservation, Workload } from './model.ts';
 import { type Held, ratesAtPrice } from './money.ts';
 import type { GangFit, GangShort, ShapeRoom } from './placement.ts';
 import { facilityWatts, type ItPower, unitWatts } from './power/budget.ts';
@@ -24,6 +24,8 @@ export interface Option {
   /** undefined: no quota row covers the device. */
   readonly charges: readonly QueueCharge[] | undefined;
   readonly avoid: ReadonlySet<string>;
+  /** Reservations that it may take neither nodes nor power from. */
+  readonly kept: readonly Reservation[];
   readonly state: ShapeState;
 }
 
@@ -37,7 +39,8 @@ export interface Options {
   readonly allowed: readonly ClusterView[];
 }
 
-export function optionsOf(workload: Workload, room: Room): Options {
+/** @param kept what is kept from it */
+export function optionsOf(workload: Workload, room: Room, kept: readonly Reservation[] = []): Options {
   const { allowed, filtered } = filterClusters(workload.regions, room.clusters);
   const { accelerators, acceleratorPolicy } = workload.request;
   const entries = accelerators.length === 0 ? [undefined] : accelerators;
@@ -45,7 +48,7 @@ export function optionsOf(workload: Workload, room: Room): Options {
     allowed.flatMap(({ cluster, latencyMs }) => {
       const accelerator = entry === undefined ? -1 : cluster.accelerators.findIndex(({ type }) => type === entry.type);
       if (entry !== undefined && accelerator < 0) return [];
-      return [newOption(workload, room, cluster, latencyMs, entry, accelerator)];
+      return [newOption(workload, room, kept, cluster, latencyMs, entry, accelerator)];
     }),
   );
   return {
@@ -58,13 +61,16 @@ export function optionsOf(workload: Workload, room: Room): Options {
 function newOption(
   workload: Workload,
   room: Room,
+  kept: readonly Reservation[],
   cluster: ClusterView,
   latencyMs: number | undefined,
   entry: AcceleratorRequest | undefined,
   accelerator: number,
 ): Option {
   const gpuMilli = (entry?.countPerNode ?? 0) * 1000;
-  const avoid = workload.avoid.filter((where) => where.cluster === cluster.name).map(({ node }) => node);
+  const avoided = workload.avoid.filter((where) => where.cluster === cluster.name).map(({ node }) => node);
+  const keptHere = kept.filter((one) => one.cluster === cluster.name);
+  const avoid = [...avoided, ...keptHere.flatMap(({ nodes }) => nodes)];
   return {
     cluster,
     latencyMs,
@@ -73,6 +79,7 @@ function newOption(
     gpuMilli,
     charges: chargesOf(workload, entry, cluster, accelerator, room),
     avoid: new Set(avoid),
+    kept: keptHere,
     state: room.shapeState(cluster, workload.request, accelerator, gpuMilli, avoid),
   };
 }
@@ -109,11 +116,14 @@ export function tryOption(option: Option, workload: Workload, room: Room): Fitti
 
 /** A place for the whole gang on the nodes as they are now, within the power budget. */
 export function fitOf(option: Option, workload: Workload, room: Room): GangFit | undefined {
-  if (room.power.short(option.cluster, boardWattsOf(option, workload)) !== undefined) return undefined;
+  if (powerShortOf(option, boardWattsOf(option, workload), room) !== undefined) return undefined;
   const fit = nodesOf(option, workload, room);
   if (fit === undefined) return undefined;
-  return room.power.short(option.cluster, wattsOf(option, fit, workload)) === undefined ? fit : undefined;
+  return powerShortOf(option, wattsOf(option, fit, workload), room) === undefined ? fit : undefined;
 }
+
+const powerShortOf = ({ cluster, kept }: Option, watts: number, room: Room): PowerShort | undefined =>
+  room.power.short(cluster, watts, kept);
 
 const nodesOf = (option: Option, workload: Workload, room: Room): GangFit | undefined =>
   room
@@ -130,7 +140,7 @@ const boardWattsOf = (option: Option, workload: Workload): number =>
 
 /** Whether the power budget could be what is in the way: it is, if every pod had a node of its own. */
 export const powerMayLack = (option: Option, workload: Workload, room: Room): boolean =>
-  room.power.short(option.cluster, facilityWatts(itPower(option, workload.request.pods, workload), option.cluster)) !==
+  powerShortOf(option, facilityWatts(itPower(option, workload.request.pods, workload), option.cluster), room) !==
   undefined;
 
 function itPower(option: Option, nodeShare: number, { request }: Workload): ItPower {
@@ -221,10 +231,10 @@ export function obstacleOf(option: Option, workload: Workload, room: Room): Obst
 function powerShort(option: Option, workload: Workload, room: Room): PowerShort | undefined {
   const { cluster } = option;
   if (cluster.power === undefined) return undefined;
-  const never = room.power.short(cluster, boardWattsOf(option, workload));
+  const never = powerShortOf(option, boardWattsOf(option, workload), room);
   if (never !== undefined && (never.unknown !== undefined || never.neededWatts > never.budgetWatts)) return never;
   const fit = nodesOf(option, workload, room);
-  return fit === undefined ? undefined : room.power.short(cluster, wattsOf(option, fit, workload));
+  return fit === undefined ? undefined : powerShortOf(option, wattsOf(option, fit, workload), room);
 }
 
 function reasonOfNodes(nodes: GangShort, option: Option) {

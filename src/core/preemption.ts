@@ -205,7 +205,14 @@ export function reserve(workload: Workload, nomination: Nomination, room: Room):
   room.quota.add({ queue: workload.queue, charges: nomination.queueCharges });
   const cluster = room.clusters.find(({ name }) => name === nomination.cluster);
   if (cluster === undefined) return;
-  room.charge(cluster, nomination.accelerator, nomination.nodes, podNeeds(workload, nomination), 1);
+  room.charge(
+    cluster,
+    nomination.accelerator,
+    nomination.nodes,
+    podNeeds(workload, nomination),
+    1,
+    room.endBy(workload),
+  );
 }
 
 /** Gives a reserved place back, for the one that it is kept for. */
@@ -213,7 +220,14 @@ export function unreserve(workload: Workload, nomination: Nomination, room: Room
   room.quota.remove({ queue: workload.queue, charges: nomination.queueCharges });
   const cluster = room.clusters.find(({ name }) => name === nomination.cluster);
   if (cluster === undefined) return;
-  room.charge(cluster, nomination.accelerator, nomination.nodes, podNeeds(workload, nomination), -1);
+  room.charge(
+    cluster,
+    nomination.accelerator,
+    nomination.nodes,
+    podNeeds(workload, nomination),
+    -1,
+    room.endBy(workload),
+  );
   room.countAnew(cluster);
 }
 

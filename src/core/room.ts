@@ -1,5 +1,14 @@
 import { entryPenalty } from './fair-share.ts';
-import type { ClusterView, GangRequest, Nomination, QueueView, QuotaUse, Running, Snapshot } from './model.ts';
+import type {
+  ClusterView,
+  GangRequest,
+  Nomination,
+  QueueView,
+  QuotaUse,
+  Running,
+  Snapshot,
+  Workload,
+} from './model.ts';
 import { priceOrDearest } from './money.ts';
 import { ClusterScratch, type PodShape, type ShapeRoom } from './placement.ts';
 import { facilityWatts, unitWatts } from './power/budget.ts';
@@ -109,13 +118,22 @@ export class Room {
     return scratch;
   }
 
-  /** Takes (sign 1) or gives back (sign -1) what pods on these nodes hold, and the power they are reckoned to draw. */
+  /** When a workload that starts now is sure to have ended, in ms. */
+  endBy(workload: Workload): number {
+    return this.now + (this.#snapshot.runMs?.(workload) ?? Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * Takes (sign 1) or gives back (sign -1) what pods on these nodes hold, and the power they are reckoned to draw.
+   * @param until when they are expected to have ended, in ms
+   */
   charge(
     cluster: ClusterView,
     accelerator: string,
     nodes: readonly string[],
     perPod: Running['perPod'],
     sign: 1 | -1,
+    until: number,
   ): void {
     const scratch = this.scratch(cluster);
     scratch.charge(nodes, perPod, sign);
@@ -124,7 +142,7 @@ export class Room {
     const boards = (nodes.length * perPod.gpuMilli) / 1000;
     const boardWatts = type === undefined ? 0 : boards * unitWatts(type, perPod.capWatts);
     const held = { boardWatts, nodeShare: scratch.nodeShare(nodes, perPod) };
-    this.power.take(cluster, sign * facilityWatts(held, cluster));
+    this.power.take(cluster, sign * facilityWatts(held, cluster), until);
   }
 
   /** Shared by all workloads that ask for equal pods and avoid the same nodes. */
