@@ -6,7 +6,7 @@ import type { Filtered } from '../api/index.ts';
 import { PENDING_REASON } from '../api/index.ts';
 import type { Admit, CyclePlan, Nominated, Nomination, NotAdmitted, Reservation, Snapshot, Workload } from './model.ts';
 import type { Answer, Fitting, Option, Options } from './options.ts';
-import { obstacleOf, optionsOf, queueFull, tryOption, wattsOf } from './options.ts';
+import { obstacleOf, optionsOf, queueFull, takeBudget, tryOption, wattsOf } from './options.ts';
 import { filteredOf, whyPending } from './pending.ts';
 import { namesOf, preempt, reserve, unreserve } from './preemption.ts';
 import { queueGate } from './queue-gate.ts';
@@ -84,7 +84,7 @@ export class Cycle {
     const nomination = this.#room.nominations.get(workload.key);
     if (nomination !== undefined && this.#reserved.delete(workload.key)) unreserve(workload, nomination, this.#room);
     const kept = nomination === undefined ? this.#reservations.against(workload) : [];
-    const answerKey = keyOf(workload, kept);
+    const answerKey = `${keyOf(workload, kept)}${this.#endOf(workload)}`;
     const known = nomination === undefined ? this.#answers.get(answerKey) : undefined;
     const answer = known ?? this.#tryToAdmit(workload, nomination, kept);
     if (answer === undefined) return true;
@@ -92,6 +92,12 @@ export class Cycle {
     if (answer.reason !== PENDING_REASON.Preempting) this.#answers.set(answerKey, answer);
     this.#pending.push({ workload, ...answer });
     return false;
+  }
+
+  /** Of equals, how long they take matters where budgets do. */
+  #endOf(workload: Workload): string {
+    const { budgets, quota } = this.#room;
+    return budgets.binds(quota.path(workload.queue)) ? ` until ${this.#room.expectedEnd(workload)}` : '';
   }
 
   /** Admits it and returns nothing, or says why not. */
@@ -183,6 +189,7 @@ export class Cycle {
     this.#reservations.started(admit);
     scratch.commit(fit, option.state.shape());
     this.#room.power.take(option.cluster, wattsOf(option, fit, workload), this.#room.endBy(workload));
+    takeBudget(option, fit, workload, this.#room);
     this.#room.enter({ queue: workload.queue, charges: queueCharges });
   }
 

@@ -15,6 +15,7 @@ import type {
   PlacementPolicy,
   TariffBand,
 } from '../api/index.ts';
+import type { HeldBudget } from './budget-room.ts';
 import type { Learned } from './node-value/demand-by-type.ts';
 import type { ItPower } from './power/budget.ts';
 
@@ -296,6 +297,10 @@ export interface Snapshot {
   readonly learned?: Learned;
   /** Queues that admit nothing in their subtree because a budget is used up, each with a sentence. */
   readonly budgetHolds?: ReadonlyMap<string, string>;
+  /** Budgets with action Hold by queue, asked for when something is to be admitted; absent: there are none. */
+  readonly budgets?: () => ReadonlyMap<string, readonly HeldBudget[]>;
+  /** How long a workload is expected to run, in ms, once it starts; infinite: nobody can tell. */
+  readonly expectedMs?: (workload: Workload) => number;
   /** Labels of namespaces, for queues' selectors. */
   readonly namespaceLabels: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }

@@ -1,7 +1,8 @@
 import type { AcceleratorRequest, Filtered, PendingReason } from '../api/index.ts';
 import { PENDING_REASON } from '../api/index.ts';
+import type { BudgetShort, UseUntil } from './budget-room.ts';
 import type { ClusterView, QueueCharge, Reservation, Workload } from './model.ts';
-import { type Held, ratesAtPrice } from './money.ts';
+import { type Held, ratesAtPrice, totals } from './money.ts';
 import type { GangFit, GangShort, ShapeRoom } from './placement.ts';
 import { facilityWatts, type ItPower, unitWatts } from './power/budget.ts';
 import type { PowerShort } from './power/power-room.ts';
@@ -103,7 +104,7 @@ export interface Fitting extends CandidateFacts {
   readonly fit: GangFit;
 }
 
-/** Whether it fits now: quota first, then nodes. */
+/** Whether it fits now: quota first, then nodes and power, then budgets. */
 export function tryOption(option: Option, workload: Workload, room: Room): Fitting | undefined {
   const { cluster, charges } = option;
   if (cluster.unusable !== undefined || charges === undefined) return undefined;
@@ -111,7 +112,45 @@ export function tryOption(option: Option, workload: Workload, room: Room): Fitti
   const { room: known } = option.state;
   if (known !== undefined && largestGang(known) < workload.request.pods) return undefined;
   const fit = fitOf(option, workload, room);
-  return fit === undefined ? undefined : fittingOf(option, fit, workload, room);
+  if (fit === undefined || budgetShort(option, fit, workload, room) !== undefined) return undefined;
+  return fittingOf(option, fit, workload, room);
+}
+
+type Place = Pick<GangFit, 'nodeShare'>;
+/** No place needs less. */
+const BOARDS_ONLY: Place = { nodeShare: 0 };
+
+/** Why the budgets of its queue, and those above, do not allow it there. */
+function budgetShort(option: Option, place: Place, workload: Workload, room: Room): BudgetShort | undefined {
+  const path = room.quota.path(workload.queue);
+  return room.budgets.binds(path) ? room.budgets.short(path, useUntil(option, place, workload, room)) : undefined;
+}
+
+/** Whether the budgets forbid it there, on whatever nodes. */
+export const isBeyondBudget = (option: Option, workload: Workload, room: Room): boolean =>
+  budgetShort(option, BOARDS_ONLY, workload, room) !== undefined;
+
+/** It is admitted there: budgets are to last for it. */
+export function takeBudget(option: Option, place: Place, workload: Workload, room: Room): void {
+  const path = room.quota.path(workload.queue);
+  if (room.budgets.binds(path)) room.budgets.take(path, useUntil(option, place, workload, room));
+}
+
+function useUntil(option: Option, place: Place, workload: Workload, room: Room): UseUntil {
+  const end = room.expectedEnd(workload);
+  if (end === Number.POSITIVE_INFINITY) return undefined;
+  const held = wouldHold(option, place, workload);
+  const { permille } = option.cluster.accelerators[option.accelerator]?.board ?? { permille: 1000 };
+  return (toMs) => {
+    const until = Math.min(end, toMs);
+    const { wattHours, costMicros, carbonGrams } = totals(held, room.now, until);
+    return {
+      gpuSeconds: (((held.gpus * permille) / 1000) * Math.max(0, until - room.now)) / 1000,
+      facilityJoules: wattHours * 3600,
+      carbonGrams,
+      costMicros: new Map([[option.cluster.currency, costMicros]]),
+    };
+  };
 }
 
 /** A place for the whole gang on the nodes as they are now, within the power budget. */
@@ -177,14 +216,14 @@ const formerNodes = (option: Option, { previous }: Workload): readonly string[] 
   previous?.cluster === option.cluster.name ? previous.nodes : [];
 
 /** What the workload would hold there. */
-export function wouldHold(option: Option, fit: GangFit, workload: Workload): Held {
+export function wouldHold(option: Option, { nodeShare }: Place, workload: Workload): Held {
   const { request } = workload;
   const type = option.cluster.accelerators[option.accelerator];
   return {
     cluster: option.cluster,
     accelerator: type === undefined ? null : { ...type, boardWatts: unitWatts(type, request.capWatts) },
     gpus: (option.entry?.countPerNode ?? 0) * request.pods,
-    nodeShare: fit.nodeShare,
+    nodeShare,
   };
 }
 
@@ -202,7 +241,8 @@ export type Obstacle =
       readonly reason: 'InsufficientGPU' | 'InsufficientNodeResources' | 'InsufficientTopology';
       readonly nodes: GangShort;
     }
-  | { readonly stage: 8; readonly reason: 'InsufficientPower'; readonly power: PowerShort };
+  | { readonly stage: 8; readonly reason: 'InsufficientPower'; readonly power: PowerShort }
+  | { readonly stage: 9; readonly reason: 'BudgetCommitted'; readonly budget: BudgetShort };
 
 /** Asked of an option that `tryOption` refused. */
 export function obstacleOf(option: Option, workload: Workload, room: Room): Obstacle {
@@ -223,6 +263,8 @@ export function obstacleOf(option: Option, workload: Workload, room: Room): Obst
   if (cluster.unusable !== undefined) return { stage: 5, reason: PENDING_REASON.RegionUnreachable };
   if (!quota.ok) return { stage: 6, reason: PENDING_REASON.QuotaExceeded, quota };
   if (power !== undefined) return { stage: 8, reason: PENDING_REASON.InsufficientPower, power };
+  const budget = budgetInTheWay(option, workload, room);
+  if (budget !== undefined) return { stage: 9, reason: PENDING_REASON.BudgetCommitted, budget };
   const nodes = shortOf(option, workload, room);
   return { stage: 7, reason: reasonOfNodes(nodes, option), nodes };
 }
@@ -235,6 +277,13 @@ function powerShort(option: Option, workload: Workload, room: Room): PowerShort 
   if (never !== undefined && (never.unknown !== undefined || never.neededWatts > never.budgetWatts)) return never;
   const fit = nodesOf(option, workload, room);
   return fit === undefined ? undefined : powerShortOf(option, wattsOf(option, fit, workload), room);
+}
+
+/** What a budget lacks, where that is the only thing that is short. */
+function budgetInTheWay(option: Option, workload: Workload, room: Room): BudgetShort | undefined {
+  if (!room.budgets.binds(room.quota.path(workload.queue))) return undefined;
+  const fit = fitOf(option, workload, room);
+  return fit === undefined ? undefined : budgetShort(option, fit, workload, room);
 }
 
 function reasonOfNodes(nodes: GangShort, option: Option) {

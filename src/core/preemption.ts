@@ -7,7 +7,7 @@
  * only by a queue that stays within its own quota, from queues that use more than theirs.
  */
 import type { Nomination, Running, Victim, Workload } from './model.ts';
-import { type Option, type Options, powerMayLack } from './options.ts';
+import { isBeyondBudget, type Option, type Options, powerMayLack } from './options.ts';
 import type { GangFit } from './placement.ts';
 import type { Room } from './room.ts';
 import { Trial } from './trial.ts';
@@ -54,7 +54,8 @@ function clear(option: Option, workload: Workload, room: Room): Nomination | 'wa
   const { cluster, charges } = option;
   if (cluster.unusable !== undefined || charges === undefined) return undefined;
   const quota = room.quota.check(workload.queue, charges);
-  if (!quota.ok && quota.exceedsMax) return undefined;
+  // Budgets are not given back: nobody is pushed out for one.
+  if ((!quota.ok && quota.exceedsMax) || isBeyondBudget(option, workload, room)) return undefined;
   const trial = new Trial(option, workload, room);
   try {
     const leaving = room.running.filter((running) => running.ending && !room.victims.has(running.key));

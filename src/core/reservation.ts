@@ -6,7 +6,7 @@
  */
 import { PENDING_REASON } from '../api/index.ts';
 import type { Admit, Reservation, Running, Workload } from './model.ts';
-import { type Answer, type Option, type Options, wattsOf } from './options.ts';
+import { type Answer, isBeyondBudget, type Option, type Options, wattsOf } from './options.ts';
 import type { GangFit } from './placement.ts';
 import type { Room } from './room.ts';
 import { expectedEnd, Trial } from './trial.ts';
@@ -106,6 +106,7 @@ export function earliestFit(
 ): LaterFit | undefined {
   const { cluster, charges } = option;
   if (cluster.unusable !== undefined || charges === undefined) return undefined;
+  if (isBeyondBudget(option, workload, room)) return undefined;
   const ends = running.flatMap((one) => endOf(one, room) ?? []).sort((a, b) => a.at - b.at);
   const trial = new Trial(option, workload, room);
   try {

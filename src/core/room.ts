@@ -1,3 +1,4 @@
+import { BudgetRoom } from './budget-room.ts';
 import { entryPenalty } from './fair-share.ts';
 import type {
   ClusterView,
@@ -36,6 +37,7 @@ export class Room {
   readonly #namespaceLabels: Snapshot['namespaceLabels'];
   readonly #snapshot: Snapshot;
   #running: readonly Running[] | undefined;
+  #budgets: BudgetRoom | undefined;
   readonly #holding = new Map<string, number>();
   readonly #boards = new Map<string, { readonly type: string; readonly permille: number }>();
   readonly #queues: ReadonlyMap<string, Snapshot['queues'][number]>;
@@ -61,6 +63,16 @@ export class Room {
   get running(): readonly Running[] {
     this.#running ??= [...(this.#snapshot.running?.() ?? [])].sort((a, b) => (a.key < b.key ? -1 : 1));
     return this.#running;
+  }
+
+  get budgets(): BudgetRoom {
+    this.#budgets ??= new BudgetRoom(this.#snapshot.budgets?.() ?? new Map());
+    return this.#budgets;
+  }
+
+  /** When a workload that starts now is expected to end, in ms. */
+  expectedEnd(workload: Workload): number {
+    return this.now + (this.#snapshot.expectedMs?.(workload) ?? Number.POSITIVE_INFINITY);
   }
 
   queue(name: string): QueueView | undefined {
