@@ -265,9 +265,8 @@ describe('a tree of ComputeQueues on real clusters', () => {
     expect(budgetOf(closed)?.countedFrom).toBe(budgetOf(spent)?.countedFrom);
     expect((await untilTraining('late', 'looked at', () => true)).status?.admission).toBeUndefined();
     // What has no known end may start; what declares that it may run for a year would use more than that is.
-    const declared = training('declared', 'chat', 1);
     await chat(50_000_000);
-    await applyAll(hub, [{ ...declared, spec: { ...declared.spec, activeDeadlineSeconds: 31_536_000 } }]);
+    await applyAll(hub, [training('declared', 'chat', 1, { activeDeadlineSeconds: 31_536_000 })]);
     await running('late');
     const held = await untilTraining('declared', 'held', (object) => admittedOf(object)?.reason === 'BudgetCommitted');
     expect(admittedOf(held)?.message).toMatch(
