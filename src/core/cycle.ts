@@ -6,7 +6,7 @@ import type { Filtered } from '../api/index.ts';
 import { PENDING_REASON } from '../api/index.ts';
 import type { Admit, CyclePlan, Nominated, Nomination, NotAdmitted, Reservation, Snapshot, Workload } from './model.ts';
 import type { Answer, Fitting, Option, Options } from './options.ts';
-import { obstacleOf, optionsOf, queueFull, takeBudget, tryOption, wattsOf } from './options.ts';
+import { obstacleOf, optionsOf, queueFull, settledFit, takeBudget, tryOption, wattsOf } from './options.ts';
 import { filteredOf, whyPending } from './pending.ts';
 import { namesOf, preempt, reserve, unreserve } from './preemption.ts';
 import { queueGate } from './queue-gate.ts';
@@ -168,7 +168,8 @@ export class Cycle {
   }
 
   #admit(workload: Workload, options: Options, asked: readonly Option[], ranking: readonly Ranked<Fitting>[]): void {
-    const { option, fit } = (ranking[0] as Ranked<Fitting>).facts;
+    const { option, fit: found } = (ranking[0] as Ranked<Fitting>).facts;
+    const fit = settledFit(option, found, workload, this.#room);
     const queueCharges = option.charges ?? [];
     const filtered = [...options.filtered, ...this.#refused(workload, options, asked, ranking)];
     const scratch = this.#room.scratch(option.cluster);

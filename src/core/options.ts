@@ -161,6 +161,14 @@ export function fitOf(option: Option, workload: Workload, room: Room): GangFit |
   return powerShortOf(option, wattsOf(option, fit, workload), room) === undefined ? fit : undefined;
 }
 
+/** The place that it gets: nodes are chosen one by one, as long as power and budgets are enough for these, too. */
+export function settledFit(option: Option, fit: GangFit, workload: Workload, room: Room): GangFit {
+  const settled = room.scratch(option.cluster).settled(fit, option.state.shape(), option.avoid);
+  if (settled === fit) return fit;
+  const lacksPower = powerShortOf(option, wattsOf(option, settled, workload), room) !== undefined;
+  return lacksPower || budgetShort(option, settled, workload, room) !== undefined ? fit : settled;
+}
+
 const powerShortOf = ({ cluster, kept }: Option, watts: number, room: Room): PowerShort | undefined =>
   room.power.short(cluster, watts, kept);
 

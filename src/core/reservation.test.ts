@@ -75,7 +75,7 @@ describe('a gang that has waited long for nodes', () => {
     const { admitted, pending, messages } = run([big, ...small], lasts({ short: 50 * MINUTE, long: 61 * MINUTE }));
     expect(admitted).toEqual(['short on a']);
     expect(pending).toEqual(['big InsufficientGPU', 'long BehindReservation', 'unknown BehindReservation']);
-    expect(messages[1]).toContain('is kept for ns/big (queue q)');
+    expect(messages[1]).toContain('are kept for ns/big (queue q)');
   });
 
   it('leaves to others what it does not need', () => {
@@ -161,7 +161,7 @@ describe('a gang that has waited long for nodes', () => {
       );
       expect(admitted).toEqual(['short on a']);
       expect(pending).toEqual(['big InsufficientPower', 'long BehindReservation', 'unknown BehindReservation']);
-      expect(messages[1]).toContain('the power of guian would do is kept for ns/big (queue q)');
+      expect(messages[1]).toContain('nodes or power of guian that would do are kept for ns/big (queue q)');
     });
 
     it('leaves to others the watts that it does not need', () => {

@@ -156,7 +156,7 @@ export function behindReservation({ cluster, workload }: Reservation): Answer {
   const who = `${workload.namespace}/${workload.name} (queue ${workload.queue})`;
   return {
     reason: PENDING_REASON.BehindReservation,
-    message: `what of the nodes and the power of ${cluster} would do is kept for ${who}, which has waited longer; only what is sure to end before it starts may use it.`,
+    message: `nodes or power of ${cluster} that would do are kept for ${who}, which has waited longer; only what is sure to end before they are free for it may use them.`,
     filtered: [],
   };
 }
