@@ -114,7 +114,7 @@ export const computeQueueSpec = z
       31_536_000,
     ).default(300),
     reserveAfterSeconds: int(
-      'A workload of the queue that has waited so long, and for nodes only, has those kept that are expected to be free for it first, in seconds: work behind it uses them only if it is sure to end before, by its activeDeadlineSeconds or by what its queue has learned of run times. One workload at a time in each cluster and accelerator. Default 3600.',
+      'A workload of the queue that has waited so long, and for nodes or power only, has the nodes kept that are expected to be free for it first, and its watts of a power budget, in seconds: work behind it uses them only if it is sure to end before, by its activeDeadlineSeconds or by what its queue has learned of run times. One workload at a time in each cluster and accelerator. Default 3600.',
       0,
       31_536_000,
     ).default(3600),

@@ -42,6 +42,8 @@ export const PENDING_REASON = {
   QueueFull: 'QueueFull',
   /** A budget of its queue, or of one above, with action Hold is used up for its period. */
   BudgetExhausted: 'BudgetExhausted',
+  /** It fits, but such a budget has too little left beside what those that hold nodes are expected to use yet. */
+  BudgetCommitted: 'BudgetCommitted',
   /** limits.maxPending of its queue, or of one above: so many before it wait already. */
   BeyondMaxPending: 'BeyondMaxPending',
   /** Its queue keeps the order strictly, and one before it waits. */

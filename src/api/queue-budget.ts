@@ -48,7 +48,7 @@ const queueBudget = z
     }),
     action: z.enum(['Warn', 'Hold']).default('Warn').meta({
       description:
-        'When it is used up. Warn: a condition and an event say so. Hold: also nothing new is admitted in the subtree until the next period; what runs goes on. Default Warn.',
+        'When it is used up. Warn: a condition and an event say so. Hold: also nothing new is admitted in the subtree until the next period, and before that nothing that would go beyond it together with what those that hold nodes are expected to use yet; what runs goes on. Default Warn.',
     }),
     warnPermille: int(
       'A condition and an event warn when so much of it is used, in thousandths. Default 800.',

@@ -11,6 +11,8 @@ export const PENDING_ADVICE: Readonly<Record<PendingReason, string>> = {
   QueueInvalid: 'Have spec.parent of that queue corrected by whoever owns the queues.',
   QueueHeld: 'Wait until the stopPolicy of that queue is None again, or move to another queue while suspended.',
   QueueFull: 'Wait until one of the workloads that hold quota there ends, or have limits.maxRunning raised.',
+  BudgetCommitted:
+    'Wait until other work of the queue ends sooner than expected, set a shorter spec.activeDeadlineSeconds, ask for less, or have that budget of the queue raised.',
   BudgetExhausted: 'Wait for the next period of the budget, or have that budget of the queue raised.',
   BeyondMaxPending:
     'Wait: it moves up by itself when one before it starts, is suspended or goes; or have limits.maxPending raised.',

@@ -6,7 +6,7 @@ import type { Filtered } from '../api/index.ts';
 import { PENDING_REASON } from '../api/index.ts';
 import type { Admit, CyclePlan, Nominated, Nomination, NotAdmitted, Reservation, Snapshot, Workload } from './model.ts';
 import type { Answer, Fitting, Option, Options } from './options.ts';
-import { obstacleOf, optionsOf, queueFull, tryOption, wattsOf } from './options.ts';
+import { obstacleOf, optionsOf, queueFull, settledFit, takeBudget, tryOption, wattsOf } from './options.ts';
 import { filteredOf, whyPending } from './pending.ts';
 import { namesOf, preempt, reserve, unreserve } from './preemption.ts';
 import { queueGate } from './queue-gate.ts';
@@ -40,7 +40,7 @@ export class Cycle {
   constructor(workloads: readonly Workload[], snapshot: Snapshot, now: number, options: CycleOptions = {}) {
     this.#room = new Room(snapshot, now);
     this.#turns = new Turns(workloads, this.#room.quota, (type) => this.#room.boardOf(type), snapshot.costs);
-    this.#reservations = new Reservations(this.#room, snapshot);
+    this.#reservations = new Reservations(this.#room);
     if (this.#room.nominations.size > 0) for (const workload of workloads) this.#keepPlace(workload);
     this.#limit = options.limit ?? Number.POSITIVE_INFINITY;
   }
@@ -84,7 +84,7 @@ export class Cycle {
     const nomination = this.#room.nominations.get(workload.key);
     if (nomination !== undefined && this.#reserved.delete(workload.key)) unreserve(workload, nomination, this.#room);
     const kept = nomination === undefined ? this.#reservations.against(workload) : [];
-    const answerKey = keyOf(workload, kept);
+    const answerKey = `${keyOf(workload, kept)}${this.#endOf(workload)}`;
     const known = nomination === undefined ? this.#answers.get(answerKey) : undefined;
     const answer = known ?? this.#tryToAdmit(workload, nomination, kept);
     if (answer === undefined) return true;
@@ -92,6 +92,12 @@ export class Cycle {
     if (answer.reason !== PENDING_REASON.Preempting) this.#answers.set(answerKey, answer);
     this.#pending.push({ workload, ...answer });
     return false;
+  }
+
+  /** Of equals, how long they take matters where budgets do. */
+  #endOf(workload: Workload): string {
+    const { budgets, quota } = this.#room;
+    return budgets.binds(quota.path(workload.queue)) ? ` until ${this.#room.expectedEnd(workload)}` : '';
   }
 
   /** Admits it and returns nothing, or says why not. */
@@ -124,13 +130,11 @@ export class Cycle {
     return cleared ?? whyPending(workload, options, this.#room);
   }
 
-  /** @param kept nodes that are kept from it */
   #optionsOf(workload: Workload, kept: readonly Reservation[]): Options {
     const key = keyOf(workload, kept);
     let options = this.#options.get(key);
     if (options === undefined) {
-      const avoid = kept.flatMap(({ cluster, nodes }) => nodes.map((node) => ({ cluster, node })));
-      options = optionsOf({ ...workload, avoid: [...workload.avoid, ...avoid] }, this.#room);
+      options = optionsOf(workload, this.#room, kept);
       this.#options.set(key, options);
     }
     return options;
@@ -164,7 +168,8 @@ export class Cycle {
   }
 
   #admit(workload: Workload, options: Options, asked: readonly Option[], ranking: readonly Ranked<Fitting>[]): void {
-    const { option, fit } = (ranking[0] as Ranked<Fitting>).facts;
+    const { option, fit: found } = (ranking[0] as Ranked<Fitting>).facts;
+    const fit = settledFit(option, found, workload, this.#room);
     const queueCharges = option.charges ?? [];
     const filtered = [...options.filtered, ...this.#refused(workload, options, asked, ranking)];
     const scratch = this.#room.scratch(option.cluster);
@@ -184,7 +189,8 @@ export class Cycle {
     this.#admitted.push(admit);
     this.#reservations.started(admit);
     scratch.commit(fit, option.state.shape());
-    this.#room.power.take(option.cluster, wattsOf(option, fit, workload));
+    this.#room.power.take(option.cluster, wattsOf(option, fit, workload), this.#room.endBy(workload));
+    takeBudget(option, fit, workload, this.#room);
     this.#room.enter({ queue: workload.queue, charges: queueCharges });
   }
 

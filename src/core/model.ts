@@ -16,6 +16,7 @@ import type {
   PreemptionRule,
   TariffBand,
 } from '../api/index.ts';
+import type { HeldBudget } from './budget-room.ts';
 import type { Learned } from './node-value/demand-by-type.ts';
 import type { ItPower } from './power/budget.ts';
 
@@ -190,7 +191,7 @@ export interface QueueView {
   readonly minRuntimeMs?: number;
   /** What is used beyond a quota that was lowered is taken back after so long. Default: never. */
   readonly quotaDrainMs?: number;
-  /** A workload that has waited for nodes so long has those kept that are free for it first. Default: none are kept. */
+  /** A workload that has waited for nodes or power so long has those kept that are free for it first. Default: none are kept. */
   readonly reserveAfterMs?: number;
   /** Most workloads of the subtree that hold quota at once. Default: no bound. */
   readonly maxRunning?: number;
@@ -301,6 +302,10 @@ export interface Snapshot {
   readonly learned?: Learned;
   /** Queues that admit nothing in their subtree because a budget is used up, each with a sentence. */
   readonly budgetHolds?: ReadonlyMap<string, string>;
+  /** Budgets with action Hold by queue, asked for when something is to be admitted; absent: there are none. */
+  readonly budgets?: () => ReadonlyMap<string, readonly HeldBudget[]>;
+  /** How long a workload is expected to run, in ms, once it starts; infinite: nobody can tell. */
+  readonly expectedMs?: (workload: Workload) => number;
   /** Labels of namespaces, for queues' selectors. */
   readonly namespaceLabels: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
@@ -337,14 +342,14 @@ export interface Nominated {
   readonly nomination: Nomination;
 }
 
-/** Nodes that are kept for a workload. */
+/** Nodes, and their power, that are kept for a workload. */
 export interface Reservation {
   readonly workload: Workload;
   readonly cluster: string;
   /** Type, or '' for CPU only. */
   readonly accelerator: string;
   readonly nodes: readonly string[];
-  /** When they are expected to be free, in ms. */
+  /** When they, and the power, are expected to be free, in ms. */
   readonly startsAt: number;
 }
 

@@ -71,10 +71,16 @@ class IndexedNodes implements Nodes {
 export class NodeChoice {
   readonly #index: NodeIndex;
   readonly #chooser: Chooser;
+  /** Boards of the largest node in milli, by accelerator. */
+  readonly #largest: number[] = [];
   readonly #classes = new WeakMap<PodShape, Map<number, readonly PodClass[]>>();
 
   constructor(index: NodeIndex, accelerators: readonly AcceleratorType[], learned: Learned) {
     this.#index = index;
+    index.table.accelerator.forEach((accelerator, row) => {
+      if (accelerator < 0) return;
+      this.#largest[accelerator] = Math.max(this.#largest[accelerator] ?? 0, index.table.gpuTotal[row] ?? 0);
+    });
     const none = noValues(DEFAULT_OPTIONS);
     const models = index.table.accelerator.reduce((most, accelerator) => Math.max(most, accelerator + 2), 1);
     const tables = Array.from({ length: models }, (_, model) => {
@@ -83,6 +89,11 @@ export class NodeChoice {
     });
     const nodes = new IndexedNodes(index, models);
     this.#chooser = new Chooser(nodes, new NodeValue(tables, nodes, DEFAULT_OPTIONS));
+  }
+
+  /** Whether a pod leaves boards free on some node of its accelerator: if not, all nodes that can take it are alike. */
+  leavesRest({ accelerator, gpuMilli }: PodShape): boolean {
+    return accelerator < 0 || gpuMilli < (this.#largest[accelerator] ?? 0);
   }
 
   /** Row of one node for all these pods, or undefined: no node can hold them. */

@@ -1,7 +1,8 @@
 import type { AcceleratorRequest, Filtered, PendingReason } from '../api/index.ts';
 import { PENDING_REASON } from '../api/index.ts';
-import type { ClusterView, QueueCharge, Workload } from './model.ts';
-import { type Held, ratesWith } from './money.ts';
+import type { BudgetShort, UseUntil } from './budget-room.ts';
+import type { ClusterView, QueueCharge, Reservation, Workload } from './model.ts';
+import { type Held, ratesWith, totals } from './money.ts';
 import type { GangFit, GangShort, ShapeRoom } from './placement.ts';
 import { facilityWatts, type ItPower, unitWatts } from './power/budget.ts';
 import type { PowerShort } from './power/power-room.ts';
@@ -24,6 +25,8 @@ export interface Option {
   /** undefined: no quota row covers the device. */
   readonly charges: readonly QueueCharge[] | undefined;
   readonly avoid: ReadonlySet<string>;
+  /** Reservations that it may take neither nodes nor power from. */
+  readonly kept: readonly Reservation[];
   readonly state: ShapeState;
 }
 
@@ -37,7 +40,8 @@ export interface Options {
   readonly allowed: readonly ClusterView[];
 }
 
-export function optionsOf(workload: Workload, room: Room): Options {
+/** @param kept what is kept from it */
+export function optionsOf(workload: Workload, room: Room, kept: readonly Reservation[] = []): Options {
   const { allowed, filtered } = filterClusters(workload.regions, room.clusters);
   const { accelerators, acceleratorPolicy } = workload.request;
   const entries = accelerators.length === 0 ? [undefined] : accelerators;
@@ -45,7 +49,7 @@ export function optionsOf(workload: Workload, room: Room): Options {
     allowed.flatMap(({ cluster, latencyMs }) => {
       const accelerator = entry === undefined ? -1 : cluster.accelerators.findIndex(({ type }) => type === entry.type);
       if (entry !== undefined && accelerator < 0) return [];
-      return [newOption(workload, room, cluster, latencyMs, entry, accelerator)];
+      return [newOption(workload, room, kept, cluster, latencyMs, entry, accelerator)];
     }),
   );
   return {
@@ -58,13 +62,16 @@ export function optionsOf(workload: Workload, room: Room): Options {
 function newOption(
   workload: Workload,
   room: Room,
+  kept: readonly Reservation[],
   cluster: ClusterView,
   latencyMs: number | undefined,
   entry: AcceleratorRequest | undefined,
   accelerator: number,
 ): Option {
   const gpuMilli = (entry?.countPerNode ?? 0) * 1000;
-  const avoid = workload.avoid.filter((where) => where.cluster === cluster.name).map(({ node }) => node);
+  const avoided = workload.avoid.filter((where) => where.cluster === cluster.name).map(({ node }) => node);
+  const keptHere = kept.filter((one) => one.cluster === cluster.name);
+  const avoid = [...avoided, ...keptHere.flatMap(({ nodes }) => nodes)];
   return {
     cluster,
     latencyMs,
@@ -73,6 +80,7 @@ function newOption(
     gpuMilli,
     charges: chargesOf(workload, entry, cluster, accelerator, room),
     avoid: new Set(avoid),
+    kept: keptHere,
     state: room.shapeState(cluster, workload.request, accelerator, gpuMilli, avoid),
   };
 }
@@ -96,7 +104,7 @@ export interface Fitting extends CandidateFacts {
   readonly fit: GangFit;
 }
 
-/** Whether it fits now: quota first, then nodes. */
+/** Whether it fits now: quota first, then nodes and power, then budgets. */
 export function tryOption(option: Option, workload: Workload, room: Room): Fitting | undefined {
   const { cluster, charges } = option;
   if (cluster.unusable !== undefined || charges === undefined) return undefined;
@@ -104,16 +112,65 @@ export function tryOption(option: Option, workload: Workload, room: Room): Fitti
   const { room: known } = option.state;
   if (known !== undefined && largestGang(known) < workload.request.pods) return undefined;
   const fit = fitOf(option, workload, room);
-  return fit === undefined ? undefined : fittingOf(option, fit, workload, room);
+  if (fit === undefined || budgetShort(option, fit, workload, room) !== undefined) return undefined;
+  return fittingOf(option, fit, workload, room);
+}
+
+type Place = Pick<GangFit, 'nodeShare'>;
+/** No place needs less. */
+const BOARDS_ONLY: Place = { nodeShare: 0 };
+
+/** Why the budgets of its queue, and those above, do not allow it there. */
+function budgetShort(option: Option, place: Place, workload: Workload, room: Room): BudgetShort | undefined {
+  const path = room.quota.path(workload.queue);
+  return room.budgets.binds(path) ? room.budgets.short(path, useUntil(option, place, workload, room)) : undefined;
+}
+
+/** Whether the budgets forbid it there, on whatever nodes. */
+export const isBeyondBudget = (option: Option, workload: Workload, room: Room): boolean =>
+  budgetShort(option, BOARDS_ONLY, workload, room) !== undefined;
+
+/** It is admitted there: budgets are to last for it. */
+export function takeBudget(option: Option, place: Place, workload: Workload, room: Room): void {
+  const path = room.quota.path(workload.queue);
+  if (room.budgets.binds(path)) room.budgets.take(path, useUntil(option, place, workload, room));
+}
+
+function useUntil(option: Option, place: Place, workload: Workload, room: Room): UseUntil {
+  const end = room.expectedEnd(workload);
+  if (end === Number.POSITIVE_INFINITY) return undefined;
+  const held = wouldHold(option, place, workload);
+  const { permille } = option.cluster.accelerators[option.accelerator]?.board ?? { permille: 1000 };
+  return (toMs) => {
+    const until = Math.min(end, toMs);
+    const { wattHours, costMicros, carbonGrams } = totals(held, room.now, until);
+    return {
+      gpuSeconds: (((held.gpus * permille) / 1000) * Math.max(0, until - room.now)) / 1000,
+      facilityJoules: wattHours * 3600,
+      carbonGrams,
+      costMicros: new Map([[option.cluster.currency, costMicros]]),
+    };
+  };
 }
 
 /** A place for the whole gang on the nodes as they are now, within the power budget. */
 export function fitOf(option: Option, workload: Workload, room: Room): GangFit | undefined {
-  if (room.power.short(option.cluster, boardWattsOf(option, workload)) !== undefined) return undefined;
+  if (powerShortOf(option, boardWattsOf(option, workload), room) !== undefined) return undefined;
   const fit = nodesOf(option, workload, room);
   if (fit === undefined) return undefined;
-  return room.power.short(option.cluster, wattsOf(option, fit, workload)) === undefined ? fit : undefined;
+  return powerShortOf(option, wattsOf(option, fit, workload), room) === undefined ? fit : undefined;
 }
+
+/** The place that it gets: nodes are chosen one by one, as long as power and budgets are enough for these, too. */
+export function settledFit(option: Option, fit: GangFit, workload: Workload, room: Room): GangFit {
+  const settled = room.scratch(option.cluster).settled(fit, option.state.shape(), option.avoid);
+  if (settled === fit) return fit;
+  const lacksPower = powerShortOf(option, wattsOf(option, settled, workload), room) !== undefined;
+  return lacksPower || budgetShort(option, settled, workload, room) !== undefined ? fit : settled;
+}
+
+const powerShortOf = ({ cluster, kept }: Option, watts: number, room: Room): PowerShort | undefined =>
+  room.power.short(cluster, watts, kept);
 
 const nodesOf = (option: Option, workload: Workload, room: Room): GangFit | undefined =>
   room
@@ -130,7 +187,7 @@ const boardWattsOf = (option: Option, workload: Workload): number =>
 
 /** Whether the power budget could be what is in the way: it is, if every pod had a node of its own. */
 export const powerMayLack = (option: Option, workload: Workload, room: Room): boolean =>
-  room.power.short(option.cluster, facilityWatts(itPower(option, workload.request.pods, workload), option.cluster)) !==
+  powerShortOf(option, facilityWatts(itPower(option, workload.request.pods, workload), option.cluster), room) !==
   undefined;
 
 function itPower(option: Option, nodeShare: number, { request }: Workload): ItPower {
@@ -167,14 +224,14 @@ const formerNodes = (option: Option, { previous }: Workload): readonly string[] 
   previous?.cluster === option.cluster.name ? previous.nodes : [];
 
 /** What the workload would hold there. */
-export function wouldHold(option: Option, fit: GangFit, workload: Workload): Held {
+export function wouldHold(option: Option, { nodeShare }: Place, workload: Workload): Held {
   const { request } = workload;
   const type = option.cluster.accelerators[option.accelerator];
   return {
     cluster: option.cluster,
     accelerator: type === undefined ? null : { ...type, boardWatts: unitWatts(type, request.capWatts) },
     gpus: (option.entry?.countPerNode ?? 0) * request.pods,
-    nodeShare: fit.nodeShare,
+    nodeShare,
   };
 }
 
@@ -192,7 +249,8 @@ export type Obstacle =
       readonly reason: 'InsufficientGPU' | 'InsufficientNodeResources' | 'InsufficientTopology';
       readonly nodes: GangShort;
     }
-  | { readonly stage: 8; readonly reason: 'InsufficientPower'; readonly power: PowerShort };
+  | { readonly stage: 8; readonly reason: 'InsufficientPower'; readonly power: PowerShort }
+  | { readonly stage: 9; readonly reason: 'BudgetCommitted'; readonly budget: BudgetShort };
 
 /** Asked of an option that `tryOption` refused. */
 export function obstacleOf(option: Option, workload: Workload, room: Room): Obstacle {
@@ -213,6 +271,8 @@ export function obstacleOf(option: Option, workload: Workload, room: Room): Obst
   if (cluster.unusable !== undefined) return { stage: 5, reason: PENDING_REASON.RegionUnreachable };
   if (!quota.ok) return { stage: 6, reason: PENDING_REASON.QuotaExceeded, quota };
   if (power !== undefined) return { stage: 8, reason: PENDING_REASON.InsufficientPower, power };
+  const budget = budgetInTheWay(option, workload, room);
+  if (budget !== undefined) return { stage: 9, reason: PENDING_REASON.BudgetCommitted, budget };
   const nodes = shortOf(option, workload, room);
   return { stage: 7, reason: reasonOfNodes(nodes, option), nodes };
 }
@@ -221,10 +281,17 @@ export function obstacleOf(option: Option, workload: Workload, room: Room): Obst
 function powerShort(option: Option, workload: Workload, room: Room): PowerShort | undefined {
   const { cluster } = option;
   if (cluster.power === undefined) return undefined;
-  const never = room.power.short(cluster, boardWattsOf(option, workload));
+  const never = powerShortOf(option, boardWattsOf(option, workload), room);
   if (never !== undefined && (never.unknown !== undefined || never.neededWatts > never.budgetWatts)) return never;
   const fit = nodesOf(option, workload, room);
-  return fit === undefined ? undefined : room.power.short(cluster, wattsOf(option, fit, workload));
+  return fit === undefined ? undefined : powerShortOf(option, wattsOf(option, fit, workload), room);
+}
+
+/** What a budget lacks, where that is the only thing that is short. */
+function budgetInTheWay(option: Option, workload: Workload, room: Room): BudgetShort | undefined {
+  if (!room.budgets.binds(room.quota.path(workload.queue))) return undefined;
+  const fit = fitOf(option, workload, room);
+  return fit === undefined ? undefined : budgetShort(option, fit, workload, room);
 }
 
 function reasonOfNodes(nodes: GangShort, option: Option) {

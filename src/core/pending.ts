@@ -1,6 +1,7 @@
 /** Why a workload waits: one reason of the closed set, and a sentence with the numbers. */
 import type { Filtered, PendingReason } from '../api/index.ts';
 import { PENDING_REASON } from '../api/index.ts';
+import { explainBudget } from './budget-room.ts';
 import type { ClusterView, Workload } from './model.ts';
 import type { Answer, Obstacle, Option, Options } from './options.ts';
 import { obstacleOf } from './options.ts';
@@ -136,6 +137,8 @@ function sentence(workload: Workload, nearest: readonly Refusal[], room: Room): 
       return [obstacle.reason, unreachable(nearest)];
     case 7:
       return nodesSentence(workload, nearest);
+    case 9:
+      return [obstacle.reason, `${explainBudget(obstacle.budget)}.`];
   }
 }
 

@@ -2,9 +2,10 @@
  * Whole gangs on nodes.
  *
  * A gang that one node can hold goes to one node: the one whose rest is worth most to the demand as it was learned
- * (NodeValue), which is best fit by boards and cpu before anything is known. A larger one goes by best fit: the nodes
- * with the fewest free boards that will do, partly used before idle ones, then by name. Ranks keep the nodes of a block
- * and a rack together, then go by name.
+ * (NodeValue), which is best fit by boards and cpu before anything is known. A larger one is found a place by best fit: the
+ * nodes with the fewest free boards that will do, partly used before idle ones, then by name. When it is to be taken, the
+ * node of each pod is chosen by value, too, with those before it counted. Ranks keep the nodes of a block and a rack
+ * together, then go by name.
  */
 import { TOPOLOGY_LABEL } from '../api/index.ts';
 import type { ClusterView, GangRequest, NodeTable } from './model.ts';
@@ -38,6 +39,14 @@ export interface GangFit {
   readonly strandedBoards: number;
   /** Sum over the pods of the share of its node's boards (cpu, for CPU only) that each takes. */
   readonly nodeShare: number;
+  /** By best fit on several nodes: others of the cluster would do as well. */
+  readonly isByBestFit?: boolean;
+}
+
+/** Pods on a node. */
+interface Taken {
+  readonly row: number;
+  readonly pods: number;
 }
 
 const NO_NODES: ReadonlySet<string> = new Set();
@@ -89,6 +98,16 @@ export class ClusterScratch {
     return this.#onOneNode(pods, shape, avoid) ?? this.#onManyNodes(pods, boards, shape, avoid);
   }
 
+  /**
+   * The same gang where each pod has the node whose rest is worth most, as far as there is a choice; takes nothing.
+   * @param fit as just found
+   */
+  settled(fit: GangFit, shape: PodShape, avoid: ReadonlySet<string> = NO_NODES): GangFit {
+    if (fit.isByBestFit !== true || !this.#nodeChoice.leavesRest(shape)) return fit;
+    const pods = fit.pods.reduce((sum, here) => sum + here, 0);
+    return this.#inRanks(this.#podByPod(pods, shape, avoid), shape);
+  }
+
   /** Takes the place. */
   commit(fit: GangFit, shape: PodShape): void {
     fit.rows.forEach((row, i) => {
@@ -134,15 +153,19 @@ export class ClusterScratch {
     return { ...roomFor(this.#index, shape, avoid), ...(domains === undefined ? {} : { domains }) };
   }
 
-  #onOneNode(pods: number, shape: PodShape, avoid: ReadonlySet<string>): GangFit | undefined {
+  get #nodeChoice(): NodeChoice {
     this.#choice ??= new NodeChoice(this.#index, this.view.accelerators, this.#learned);
-    const row = this.#choice.choose(pods, shape, avoid);
+    return this.#choice;
+  }
+
+  #onOneNode(pods: number, shape: PodShape, avoid: ReadonlySet<string>): GangFit | undefined {
+    const row = this.#nodeChoice.choose(pods, shape, avoid);
     return row === undefined ? undefined : this.#made([row], [pods], shape);
   }
 
   #onManyNodes(pods: number, boards: number, shape: PodShape, avoid: ReadonlySet<string>): GangFit | undefined {
     if (pods === 1) return undefined;
-    const taken: { row: number; pods: number }[] = [];
+    const taken: Taken[] = [];
     let left = pods;
     const complete = this.#index.some(shape.accelerator, boards, (row) => {
       const here = Math.min(left, podsThatFit(this.#index, row, shape, avoid));
@@ -151,7 +174,10 @@ export class ClusterScratch {
       left -= here;
       return left === 0;
     });
-    if (!complete) return undefined;
+    return complete ? { ...this.#inRanks(taken, shape), isByBestFit: true } : undefined;
+  }
+
+  #inRanks(taken: Taken[], shape: PodShape): GangFit {
     const { positions } = this.#index.order;
     taken.sort((a, b) => this.#domains.compare(a.row, b.row) || (positions[a.row] ?? 0) - (positions[b.row] ?? 0));
     return this.#made(
@@ -159,6 +185,20 @@ export class ClusterScratch {
       taken.map((entry) => entry.pods),
       shape,
     );
+  }
+
+  /** Each pod where the rest of the node is worth most, those before it counted; takes nothing. They must all fit. */
+  #podByPod(pods: number, shape: PodShape, avoid: ReadonlySet<string>): Taken[] {
+    const { gpuMilli, cpuMilli, memoryMi } = shape;
+    const counts = new Map<number, number>();
+    for (let left = pods; left > 0; left -= 1) {
+      // Pods are alike, so that whichever went first, as many fit: there is a node for each.
+      const row = this.#nodeChoice.choose(1, shape, avoid) as number;
+      this.#index.take(row, 1, gpuMilli, cpuMilli, memoryMi);
+      counts.set(row, (counts.get(row) ?? 0) + 1);
+    }
+    for (const [row, count] of counts) this.#index.take(row, -count, gpuMilli, cpuMilli, memoryMi);
+    return [...counts].map(([row, count]) => ({ row, pods: count }));
   }
 
   #made(rows: readonly number[], pods: readonly number[], shape: PodShape): GangFit {

@@ -51,7 +51,7 @@ const timeOf = (ms: number): string => {
 const LAST_SECOND = Date.parse('9999-12-31T23:59:59Z') / 1000;
 
 export function quote(workload: Workload, ask: QuoteAsk, snapshot: Snapshot, now: number): QuoteAnswer {
-  const room = new Room(snapshot, now);
+  const room = new Room({ ...snapshot, expectedMs: () => ask.runtimeSeconds * 1000 }, now);
   const problem = queueGate(workload, room);
   if (problem !== undefined) {
     return { offers: [], atOnce: 0, shortfalls: [{ cluster: '*', reason: problem.reason, message: problem.message }] };

@@ -8,7 +8,7 @@
  */
 import type { PreemptionRule } from '../api/index.ts';
 import type { Nomination, Running, Victim, Workload } from './model.ts';
-import { type Option, type Options, powerMayLack } from './options.ts';
+import { isBeyondBudget, type Option, type Options, powerMayLack } from './options.ts';
 import type { GangFit } from './placement.ts';
 import type { Room } from './room.ts';
 import { Trial } from './trial.ts';
@@ -55,7 +55,8 @@ function clear(option: Option, workload: Workload, room: Room): Nomination | 'wa
   const { cluster, charges } = option;
   if (cluster.unusable !== undefined || charges === undefined) return undefined;
   const quota = room.quota.check(workload.queue, charges);
-  if (!quota.ok && quota.exceedsMax) return undefined;
+  // Budgets are not given back: nobody is pushed out for one.
+  if ((!quota.ok && quota.exceedsMax) || isBeyondBudget(option, workload, room)) return undefined;
   const trial = new Trial(option, workload, room);
   try {
     const leaving = room.running.filter((running) => running.ending && !room.victims.has(running.key));
@@ -210,7 +211,14 @@ export function reserve(workload: Workload, nomination: Nomination, room: Room):
   room.quota.add({ queue: workload.queue, charges: nomination.queueCharges });
   const cluster = room.clusters.find(({ name }) => name === nomination.cluster);
   if (cluster === undefined) return;
-  room.charge(cluster, nomination.accelerator, nomination.nodes, podNeeds(workload, nomination), 1);
+  room.charge(
+    cluster,
+    nomination.accelerator,
+    nomination.nodes,
+    podNeeds(workload, nomination),
+    1,
+    room.endBy(workload),
+  );
 }
 
 /** Gives a reserved place back, for the one that it is kept for. */
@@ -218,7 +226,14 @@ export function unreserve(workload: Workload, nomination: Nomination, room: Room
   room.quota.remove({ queue: workload.queue, charges: nomination.queueCharges });
   const cluster = room.clusters.find(({ name }) => name === nomination.cluster);
   if (cluster === undefined) return;
-  room.charge(cluster, nomination.accelerator, nomination.nodes, podNeeds(workload, nomination), -1);
+  room.charge(
+    cluster,
+    nomination.accelerator,
+    nomination.nodes,
+    podNeeds(workload, nomination),
+    -1,
+    room.endBy(workload),
+  );
   room.countAnew(cluster);
 }
 

@@ -2,75 +2,132 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { runCycle } from './cycle.ts';
 import type { Admit, Running, Workload } from './model.ts';
-import { cluster, NOON, nodes, queue, snapshot, workload } from './testing/build.ts';
+import { A100, cluster, H100, NOON, nodes, queue, snapshot, workload } from './testing/build.ts';
 
 const NODES = 6;
-const job = fc.record({
-  pods: fc.integer({ min: 1, max: NODES }),
-  minutes: fc.integer({ min: 1, max: 60 }),
-  arrives: fc.integer({ min: 0, max: 120 }),
-});
-type Job = { pods: number; minutes: number; arrives: number };
+const TYPES = [H100, A100];
 
-/** Runs the jobs to the end, with all run times known. @returns when each started, and the first start each was promised */
-function simulate(jobs: readonly Job[]) {
+interface Job {
+  readonly pods: number;
+  readonly minutes: number;
+  readonly arrives: number;
+  readonly type: 0 | 1;
+}
+
+/** Of whole nodes; nothing else draws power in this centre. */
+const wattsOf = ({ pods, type }: Pick<Job, 'pods' | 'type'>): number => pods * 8 * (TYPES[type]?.boardWatts ?? 0);
+
+const jobs = (types: fc.Arbitrary<0 | 1>, most: number): fc.Arbitrary<Job[]> =>
+  fc.array(
+    fc.record({
+      pods: fc.integer({ min: 1, max: most }),
+      minutes: fc.integer({ min: 1, max: 60 }),
+      arrives: fc.integer({ min: 0, max: 120 }),
+      type: types,
+    }),
+    { minLength: 1, maxLength: 14 },
+  );
+
+/** What a centre has: the type of each node, and how much may be drawn. */
+interface Centre {
+  readonly types: readonly (0 | 1)[];
+  readonly budgetWatts: number | undefined;
+}
+
+/** Runs the jobs to the end, with all run times known. @returns when each started, and by when those that came first were told to */
+function simulate(all: readonly Job[], { types, budgetWatts }: Centre) {
   const at = (minute: number): number => NOON + minute * 60_000;
   const started = new Map<string, number>();
   const promised = new Map<string, number>();
-  const holds = new Map<string, { admit: Admit; end: number }>();
-  const all = jobs.map((one, i) => ({
-    ...one,
-    workload: workload(`w${String(i).padStart(3, '0')}`, { queuedAt: at(one.arrives), request: { pods: one.pods } }),
-  }));
-  const minutesOf = ({ key }: Workload): number => all.find((one) => one.workload.key === key)?.minutes ?? 0;
-  for (let minute = 0; started.size < jobs.length && minute < 10_000; minute += 1) {
+  const holds = new Map<string, { admit: Admit; job: Job; end: number }>();
+  const byKey = new Map(all.map((job, i) => [`w${String(i).padStart(3, '0')}`, job]));
+  const asked = [...byKey].map(([key, { pods, arrives, type }]) =>
+    workload(key, {
+      queuedAt: at(arrives),
+      request: { pods, accelerators: [{ type: TYPES[type]?.type ?? '', countPerNode: 8 }] },
+    }),
+  );
+  const minutesOf = ({ key }: Workload): number => byKey.get(key)?.minutes ?? 0;
+  let drawn = 0;
+  for (let minute = 0; started.size < all.length && minute < 10_000; minute += 1) {
     for (const [key, { end }] of holds) if (end <= minute) holds.delete(key);
     const taken = new Set([...holds.values()].flatMap(({ admit }) => admit.nodes));
-    const table = Array.from({ length: NODES }, (_, i) => `n${i}`).map((name) => ({
-      name,
-      gpusFree: taken.has(name) ? 0 : 8,
+    const table = types.map((accelerator, i) => ({
+      ...{ name: `n${i}`, accelerator, gpusFree: taken.has(`n${i}`) ? 0 : 8 },
     }));
+    const boardWatts = [...holds.values()].reduce((sum, { job }) => sum + wattsOf(job), 0);
+    drawn = Math.max(drawn, boardWatts);
     const running = [...holds.values()].map(
       ({ admit, end }): Running => ({
         ...admit.workload,
-        ...{ cluster: 'guian', accelerator: 'H100', preemptible: false, ending: false, charges: [] },
+        ...{ cluster: 'guian', accelerator: admit.accelerator, preemptible: false, ending: false, charges: [] },
         ...{ admittedAt: NOON, lossSince: NOON, endsAt: at(end), nodes: admit.nodes },
         perPod: { gpuMilli: 8000, cpuMilli: 0, memoryMi: 0 },
       }),
     );
-    const waiting = all
-      .filter((one) => one.arrives <= minute && !started.has(one.workload.key))
-      .map((one) => one.workload);
+    const view = cluster('guian', {
+      ...{ accelerators: TYPES, nodes: nodes(table), nodeOverheadWatts: 0, puePermille: 1000 },
+      ...(budgetWatts === undefined ? {} : { power: { budgetWatts, reserved: { boardWatts, nodeShare: 0 } } }),
+    });
     const plan = runCycle(
-      waiting,
+      asked.filter(({ key, queuedAt }) => queuedAt <= at(minute) && !started.has(key)),
       snapshot({
-        clusters: [cluster('guian', { nodes: nodes(table) })],
+        clusters: [view],
         queues: [queue('q', { reserveAfterMs: 0 })],
         running: () => running,
         runMs: (one) => minutesOf(one) * 60_000,
       }),
       at(minute),
     );
-    for (const { workload: one, startsAt } of plan.reservations) {
-      if (!promised.has(one.key)) promised.set(one.key, (startsAt - NOON) / 60_000);
+    // Of several reservations only the first is a promise: what waits between the first and the second may go before it.
+    const [first] = plan.reservations;
+    if (first !== undefined && !promised.has(first.workload.key)) {
+      promised.set(first.workload.key, (first.startsAt - NOON) / 60_000);
     }
     for (const admit of plan.admitted) {
       const { key } = admit.workload;
       started.set(key, minute);
-      holds.set(key, { admit, end: minute + minutesOf(admit.workload) });
+      holds.set(key, { admit, job: byKey.get(key) as Job, end: minute + minutesOf(admit.workload) });
     }
   }
-  return { started, promised, count: jobs.length };
+  return { started, promised, drawn };
+}
+
+function expectKept(all: readonly Job[], centre: Centre): void {
+  const { started, promised, drawn } = simulate(all, centre);
+  expect(started.size).toBe(all.length);
+  expect(drawn).toBeLessThanOrEqual(centre.budgetWatts ?? Number.POSITIVE_INFINITY);
+  for (const [key, by] of promised) expect(started.get(key)).toBeLessThanOrEqual(by);
 }
 
 describe('reservations, where run times are known', () => {
+  const ONE_TYPE = Array.from({ length: NODES }, () => 0 as const);
+
   it('are kept: who was promised a start starts by then, and everything starts in the end', () => {
     fc.assert(
-      fc.property(fc.array(job, { minLength: 1, maxLength: 14 }), (jobs) => {
-        const { started, promised, count } = simulate(jobs);
-        expect(started.size).toBe(count);
-        for (const [key, by] of promised) expect(started.get(key)).toBeLessThanOrEqual(by);
-      }),
+      fc.property(jobs(fc.constant(0), NODES), (all) => expectKept(all, { types: ONE_TYPE, budgetWatts: undefined })),
+      { numRuns: 150 },
+    );
+  });
+
+  it('are kept where power is what is short', () => {
+    const cases = fc
+      .integer({ min: 1, max: NODES })
+      .chain((powered) => fc.tuple(fc.constant(powered), jobs(fc.constant(0), powered)));
+    fc.assert(
+      fc.property(cases, ([powered, all]) =>
+        expectKept(all, { types: ONE_TYPE, budgetWatts: wattsOf({ pods: powered, type: 0 }) }),
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  it('are kept against work on other accelerators, with which only the power is shared', () => {
+    const types = ONE_TYPE.map((_, node) => (node % 2 === 0 ? 0 : 1));
+    const enough = wattsOf({ pods: NODES / 2, type: 0 });
+    const cases = fc.tuple(jobs(fc.constantFrom(0, 1), NODES / 2), fc.integer({ min: enough, max: 2 * enough }));
+    fc.assert(
+      fc.property(cases, ([all, budgetWatts]) => expectKept(all, { types, budgetWatts })),
       { numRuns: 150 },
     );
   });

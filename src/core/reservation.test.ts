@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { runCycle } from './cycle.ts';
 import type { QueueView, Running, Snapshot, Workload } from './model.ts';
-import { cluster, manyNodes, NOON, nodes, queue, snapshot, workload } from './testing/build.ts';
+import { A100, cluster, H100, manyNodes, NOON, nodes, queue, snapshot, workload } from './testing/build.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -133,6 +133,74 @@ describe('a gang that has waited long for nodes', () => {
     const { reservations, pending } = run([big, second]);
     expect(reservations.map((one) => one.workload.key)).toEqual(['big']);
     expect(pending).toEqual(['big InsufficientGPU', 'second BehindReservation']);
+  });
+
+  describe('and for power', () => {
+    /** A node of eight H100: (8 * 700 W + 1500 W) * 1.2. */
+    const NODE_WATTS = 8520;
+    const five = ['a', 'b', 'c', 'd', 'e'].map((name) => (name === 'c' ? busy(name) : { name }));
+    /** c is busy for an hour, and there is power for so many nodes. */
+    const powered = (power: number, over: Partial<Snapshot> = {}): Partial<Snapshot> => ({
+      clusters: [
+        cluster('guian', {
+          accelerators: [H100, A100],
+          nodes: nodes([...five, { name: 'f', accelerator: 1 }]),
+          power: { budgetWatts: power * NODE_WATTS, reserved: { boardWatts: 5600, nodeShare: 1 } },
+        }),
+      ],
+      running: () => [running('rc', 'c', HOUR)],
+      ...over,
+    });
+    const asA100 = { request: { accelerators: [{ type: 'A100', countPerNode: 8 }] } };
+
+    it('has the watts kept, too, from all that is not sure to end before', () => {
+      const small = ['long', 'short', 'unknown'].map((key, i) => workload(key, { queuedAt: NOON + i }));
+      const { admitted, pending, messages } = run(
+        [big, ...small],
+        powered(3, lasts({ short: 50 * MINUTE, long: 61 * MINUTE })),
+      );
+      expect(admitted).toEqual(['short on a']);
+      expect(pending).toEqual(['big InsufficientPower', 'long BehindReservation', 'unknown BehindReservation']);
+      expect(messages[1]).toContain('nodes or power of guian that would do are kept for ns/big (queue q)');
+    });
+
+    it('leaves to others the watts that it does not need', () => {
+      const small = ['first', 'second'].map((key, i) => workload(key, { queuedAt: NOON + i }));
+      expect(run([big, ...small], powered(5)).admitted).toEqual(['big on a,b,d', 'first on e']);
+      const four = workload('big', { queuedAt: old, ...gang(5) });
+      const { admitted, pending } = run([four, workload('other', { queuedAt: NOON, ...asA100 })], powered(5));
+      expect([...admitted, ...pending]).toEqual(['big InsufficientGPU', 'other BehindReservation']);
+      // The A100 node draws (8 * 400 W + 1500 W) * 1.2.
+      const enough = powered(5 + 5640 / NODE_WATTS);
+      expect(run([four, workload('other', { queuedAt: NOON, ...asA100 })], enough).admitted).toEqual(['other on f']);
+    });
+
+    it('tells of clusters that were out by it', () => {
+      const next = cluster('zhongwei');
+      const { clusters = [], ...rest } = powered(3);
+      const plan = runCycle(
+        [
+          workload('big', { queuedAt: old, ...gang(3), regions: { cluster: 'guian' } }),
+          workload('next', { queuedAt: NOON }),
+        ],
+        snapshot({ ...rest, clusters: [...clusters, next], queues: [queue('q', { reserveAfterMs: HOUR })] }),
+        NOON,
+      );
+      expect(plan.admitted.map((admit) => admit.cluster)).toEqual(['zhongwei']);
+      expect(plan.admitted[0]?.decision.filtered).toMatchObject([
+        {
+          cluster: 'guian',
+          reason: 'InsufficientPower',
+          message:
+            'needs 8.52 kW in guian, and 0.00 kW of its power budget of 25.56 kW are free and not kept for ns/big',
+        },
+      ]);
+    });
+
+    it('holds back nobody who comes before it', () => {
+      const urgent = workload('urgent', { queuedAt: NOON, priority: 9 });
+      expect(run([big, urgent], powered(3)).admitted).toEqual(['urgent on a']);
+    });
   });
 
   it('changes nothing of the snapshot, and nothing for who comes after in other clusters', () => {

@@ -1,25 +1,23 @@
 /**
- * Backfill (EASY, Lifka 1995): a gang that has waited long for nodes has those kept that are expected to be free for it
- * first. What comes after it may use them only if it is sure to end before; nobody who comes before it is held back.
+ * Backfill (EASY, Lifka 1995): a gang that has waited long for nodes or power has those nodes kept that are expected to
+ * be free for it first, and its watts of the power budget from then on. What comes after it may use them only if it is
+ * sure to end before; nobody who comes before it is held back.
  * Found anew in each cycle, so that it moves to where there is room sooner.
  */
 import { PENDING_REASON } from '../api/index.ts';
-import type { Admit, Reservation, Running, Snapshot, Workload } from './model.ts';
-import type { Answer, Option, Options } from './options.ts';
+import type { Admit, Reservation, Running, Workload } from './model.ts';
+import { type Answer, isBeyondBudget, type Option, type Options, wattsOf } from './options.ts';
 import type { GangFit } from './placement.ts';
 import type { Room } from './room.ts';
-import { Trial } from './trial.ts';
+import { expectedEnd, Trial } from './trial.ts';
 
 export class Reservations {
   readonly #room: Room;
-  /** How long a workload is sure to run at most, in ms. */
-  readonly #runMs: (workload: Workload) => number;
   readonly #made: Reservation[] = [];
   readonly #started: Admit[] = [];
 
-  constructor(room: Room, { runMs }: Pick<Snapshot, 'runMs'>) {
+  constructor(room: Room) {
     this.#room = room;
-    this.#runMs = runMs ?? (() => Number.POSITIVE_INFINITY);
   }
 
   list(): readonly Reservation[] {
@@ -31,10 +29,10 @@ export class Reservations {
     this.#started.push(admit);
   }
 
-  /** Those whose nodes it may not use: it might still run when they are wanted. */
+  /** Those whose nodes and power it may not use: it might still run when they are wanted. */
   against(workload: Workload): readonly Reservation[] {
     if (this.#made.length === 0) return this.#made;
-    const until = this.#room.now + this.#runMs(workload);
+    const until = this.#room.endBy(workload);
     return this.#made.filter(({ startsAt }) => startsAt < until);
   }
 
@@ -42,24 +40,29 @@ export class Reservations {
   consider(workload: Workload, options: Options): void {
     const after = this.#room.queue(workload.queue)?.reserveAfterMs;
     if (after === undefined || this.#room.now - workload.queuedAt < after) return;
-    let best: Reservation | undefined;
+    let best: { readonly option: Option; readonly found: LaterFit } | undefined;
     for (const option of options.groups.flat()) {
       const found = this.#isTaken(option) ? undefined : this.#earliest(option, workload);
-      if (found !== undefined && (best === undefined || found.startsAt < best.startsAt)) best = found;
+      if (found !== undefined && (best === undefined || found.startsAt < best.found.startsAt)) best = { option, found };
     }
-    if (best !== undefined) this.#made.push(best);
+    if (best !== undefined) this.#keep(best.option, best.found, workload);
   }
 
-  #earliest(option: Option, workload: Workload): Reservation | undefined {
-    const { cluster, entry, charges = [] } = option;
+  #keep(option: Option, { fit, startsAt, usedWatts }: LaterFit, workload: Workload): void {
+    const { cluster, entry } = option;
+    const nodes = [...new Set(this.#room.scratch(cluster).nodeNames(fit))];
+    const made: Reservation = { workload, cluster: cluster.name, accelerator: entry?.type ?? '', nodes, startsAt };
+    this.#made.push(made);
+    this.#room.power.keep(made, cluster, wattsOf(option, fit, workload), usedWatts);
+  }
+
+  #earliest(option: Option, workload: Workload): LaterFit | undefined {
+    const { cluster, charges = [] } = option;
     // Nodes are kept for who lacks nodes only: those of its quota are kept by the quota.
     if (!this.#room.quota.check(workload.queue, charges).ok) return undefined;
     const running = [...this.#room.running, ...this.#started.map((admit) => this.#asRunning(admit))];
     const there = running.filter((one) => one.cluster === cluster.name);
-    const found = earliestFit(option, workload, this.#room, there);
-    if (found === undefined) return undefined;
-    const nodes = [...new Set(this.#room.scratch(cluster).nodeNames(found.fit))];
-    return { workload, cluster: cluster.name, accelerator: entry?.type ?? '', nodes, startsAt: found.startsAt };
+    return earliestFit(option, workload, this.#room, there);
   }
 
   #asRunning({ workload, cluster, accelerator, nodes, gpusPerNode, queueCharges }: Admit): Running {
@@ -72,7 +75,7 @@ export class Reservations {
       nodes,
       charges: queueCharges,
       perPod: { gpuMilli: gpusPerNode * 1000, cpuMilli, memoryMi, capWatts },
-      ...{ preemptible: false, ending: false, admittedAt: now, lossSince: now, endsAt: now + this.#runMs(workload) },
+      ...{ preemptible: false, ending: false, admittedAt: now, lossSince: now, endsAt: this.#room.endBy(workload) },
     };
   }
 
@@ -80,6 +83,15 @@ export class Reservations {
   #isTaken({ cluster, entry }: Option): boolean {
     return this.#made.some((one) => one.cluster === cluster.name && one.accelerator === (entry?.type ?? ''));
   }
+}
+
+/** A place that will be free. */
+export interface LaterFit {
+  readonly fit: GangFit;
+  /** In ms. */
+  readonly startsAt: number;
+  /** Facility watts that others are expected to hold in the cluster then. */
+  readonly usedWatts: number;
 }
 
 /**
@@ -91,17 +103,19 @@ export function earliestFit(
   workload: Workload,
   room: Room,
   running: readonly Running[],
-): { readonly fit: GangFit; readonly startsAt: number } | undefined {
+): LaterFit | undefined {
   const { cluster, charges } = option;
   if (cluster.unusable !== undefined || charges === undefined) return undefined;
+  if (isBeyondBudget(option, workload, room)) return undefined;
   const ends = running.flatMap((one) => endOf(one, room) ?? []).sort((a, b) => a.at - b.at);
   const trial = new Trial(option, workload, room);
   try {
     const needed = fewest(ends, trial);
     const last = needed === undefined ? undefined : ends[needed - 1];
-    const fit = last === undefined ? undefined : trial.fit();
-    if (last === undefined || fit === undefined) return undefined;
-    return { fit, startsAt: last.at };
+    if (last === undefined) return undefined;
+    for (const { running: one, at } of ends.slice(needed)) if (at === last.at) trial.release(one);
+    const fit = trial.fit();
+    return fit === undefined ? undefined : { fit, startsAt: last.at, usedWatts: room.power.usedIn(cluster) };
   } finally {
     trial.undo();
   }
@@ -112,11 +126,10 @@ interface End {
   readonly at: number;
 }
 
-/** What is expected to have ended already may end at any moment. undefined: it never does. */
+/** undefined: nobody can tell. */
 function endOf(running: Running, { now }: Room): End | undefined {
-  if (running.ending) return { running, at: now };
-  const { endsAt = Number.POSITIVE_INFINITY } = running;
-  return endsAt === Number.POSITIVE_INFINITY ? undefined : { running, at: Math.max(now, endsAt) };
+  const at = expectedEnd(running, now);
+  return at === Number.POSITIVE_INFINITY ? undefined : { running, at };
 }
 
 /** How many of the first ends make it fit, by halving; leaves just these released. undefined: all do not. */
@@ -143,7 +156,7 @@ export function behindReservation({ cluster, workload }: Reservation): Answer {
   const who = `${workload.namespace}/${workload.name} (queue ${workload.queue})`;
   return {
     reason: PENDING_REASON.BehindReservation,
-    message: `nodes of ${cluster} that would do are kept for ${who}, which has waited longer; only what is sure to end before they are free for it may use them.`,
+    message: `nodes or power of ${cluster} that would do are kept for ${who}, which has waited longer; only what is sure to end before they are free for it may use them.`,
     filtered: [],
   };
 }

@@ -1,5 +1,15 @@
+import { BudgetRoom } from './budget-room.ts';
 import { entryPenalty } from './fair-share.ts';
-import type { ClusterView, GangRequest, Nomination, QueueView, QuotaUse, Running, Snapshot } from './model.ts';
+import type {
+  ClusterView,
+  GangRequest,
+  Nomination,
+  QueueView,
+  QuotaUse,
+  Running,
+  Snapshot,
+  Workload,
+} from './model.ts';
 import { type Electricity, electricityAt } from './money.ts';
 import { ClusterScratch, type PodShape, type ShapeRoom } from './placement.ts';
 import { facilityWatts, unitWatts } from './power/budget.ts';
@@ -27,6 +37,7 @@ export class Room {
   readonly #namespaceLabels: Snapshot['namespaceLabels'];
   readonly #snapshot: Snapshot;
   #running: readonly Running[] | undefined;
+  #budgets: BudgetRoom | undefined;
   readonly #holding = new Map<string, number>();
   readonly #boards = new Map<string, { readonly type: string; readonly permille: number }>();
   readonly #queues: ReadonlyMap<string, Snapshot['queues'][number]>;
@@ -52,6 +63,16 @@ export class Room {
   get running(): readonly Running[] {
     this.#running ??= [...(this.#snapshot.running?.() ?? [])].sort((a, b) => (a.key < b.key ? -1 : 1));
     return this.#running;
+  }
+
+  get budgets(): BudgetRoom {
+    this.#budgets ??= new BudgetRoom(this.#snapshot.budgets?.() ?? new Map());
+    return this.#budgets;
+  }
+
+  /** When a workload that starts now is expected to end, in ms. */
+  expectedEnd(workload: Workload): number {
+    return this.now + (this.#snapshot.expectedMs?.(workload) ?? Number.POSITIVE_INFINITY);
   }
 
   queue(name: string): QueueView | undefined {
@@ -109,13 +130,22 @@ export class Room {
     return scratch;
   }
 
-  /** Takes (sign 1) or gives back (sign -1) what pods on these nodes hold, and the power they are reckoned to draw. */
+  /** When a workload that starts now is sure to have ended, in ms. */
+  endBy(workload: Workload): number {
+    return this.now + (this.#snapshot.runMs?.(workload) ?? Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * Takes (sign 1) or gives back (sign -1) what pods on these nodes hold, and the power they are reckoned to draw.
+   * @param until when they are expected to have ended, in ms
+   */
   charge(
     cluster: ClusterView,
     accelerator: string,
     nodes: readonly string[],
     perPod: Running['perPod'],
     sign: 1 | -1,
+    until: number,
   ): void {
     const scratch = this.scratch(cluster);
     scratch.charge(nodes, perPod, sign);
@@ -124,7 +154,7 @@ export class Room {
     const boards = (nodes.length * perPod.gpuMilli) / 1000;
     const boardWatts = type === undefined ? 0 : boards * unitWatts(type, perPod.capWatts);
     const held = { boardWatts, nodeShare: scratch.nodeShare(nodes, perPod) };
-    this.power.take(cluster, sign * facilityWatts(held, cluster));
+    this.power.take(cluster, sign * facilityWatts(held, cluster), until);
   }
 
   /** Shared by all workloads that ask for equal pods and avoid the same nodes. */

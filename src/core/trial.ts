@@ -3,6 +3,10 @@ import { fitOf, type Option } from './options.ts';
 import type { GangFit } from './placement.ts';
 import type { Room } from './room.ts';
 
+/** When it is expected to end, in ms: what should have ended already may at any moment. Infinite: nobody can tell. */
+export const expectedEnd = ({ ending, endsAt = Number.POSITIVE_INFINITY }: Running, now: number): number =>
+  ending ? now : Math.max(now, endsAt);
+
 /** Releases uses from the room for a trial, and gives all of them back. */
 export class Trial {
   readonly #option: Option;
@@ -43,6 +47,7 @@ export class Trial {
     else this.#room.quota.remove(use);
     const { cluster } = this.#option;
     if (running.cluster !== cluster.name) return;
-    this.#room.charge(cluster, running.accelerator, running.nodes, running.perPod, sign);
+    const until = expectedEnd(running, this.#room.now);
+    this.#room.charge(cluster, running.accelerator, running.nodes, running.perPod, sign, until);
   }
 }

@@ -69,6 +69,36 @@ export function sumUse(segments: readonly Segment[], source: UseSource, fromMs: 
   return { ...sum, costMicros };
 }
 
+/** Something that is held until it is expected to end, in ms. */
+export interface Commitment {
+  readonly share: Share;
+  readonly untilMs: number;
+}
+
+/**
+ * Use of these from `fromMs` on, each until it ends, and none after `toMs`. What is alike in one cluster is summed up
+ * between one end and the next: each stretch of time is looked at once.
+ */
+export function committedUse(held: readonly Commitment[], source: UseSource, fromMs: number, toMs: number): Use {
+  const alike = Map.groupBy(held, ({ share }) => `${share.cluster}\n${share.accelerator}`);
+  const segments = [...alike.values()].flatMap((those) => {
+    const byEnd = those.toSorted((a, b) => b.untilMs - a.untilMs);
+    let [gpus, nodeShare] = [0, 0];
+    // From the last to end backwards: between one end and the next all that end later are held.
+    return byEnd.map(({ share, untilMs }, i): Segment => {
+      gpus += share.gpus;
+      nodeShare += share.nodeShare;
+      return {
+        queue: '',
+        share: { ...share, gpus, nodeShare },
+        fromMs: byEnd[i + 1]?.untilMs ?? fromMs,
+        toMs: untilMs,
+      };
+    });
+  });
+  return sumUse(segments, source, fromMs, toMs);
+}
+
 /**
  * The same use from fewer segments: what is held since before `sinceMs`, in one queue of one type in one cluster, is one.
  * Of times before `sinceMs` they say nothing.

@@ -43,7 +43,12 @@ export class Foresight {
 
   /** When one that runs is expected to end, in ms. */
   endsAt(key: string, nowMs: number): number {
-    return nowMs + this.#estimates.remainingMs(key, LIKELY, nowMs);
+    return nowMs + this.expectedMs(key, nowMs);
+  }
+
+  /** How long one is expected to run yet, in ms. */
+  expectedMs(key: string, nowMs: number): number {
+    return this.#estimates.remainingMs(key, LIKELY, nowMs);
   }
 
   /** How long one is sure to run at most, in ms. */
@@ -69,7 +74,7 @@ export class Foresight {
         pending: [...sight.pending, ...asking],
         reservations: this.reservations,
         reason: ({ key }) => (asks.has(key) ? PENDING_REASON.InsufficientGPU : sight.reason(key)),
-        seconds: ({ key }) => this.#estimates.remainingMs(key, LIKELY, nowMs) / 1000,
+        seconds: ({ key }) => this.expectedMs(key, nowMs) / 1000,
       },
       nowMs,
     );

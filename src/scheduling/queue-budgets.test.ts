@@ -52,6 +52,8 @@ class World {
   readonly clock = new FakeClock(MORNING);
   readonly queues = new Store<ComputeQueue>();
   readonly holders = new Map<string, Holder>();
+  /** When they are expected to end; of the others nobody can tell. */
+  readonly ends = new Map<string, number>();
   readonly news: string[] = [];
   writes = 0;
   freed = 0;
@@ -78,7 +80,9 @@ class World {
     const onFreed = () => {
       this.freed += 1;
     };
-    this.processes.push(new QueueBudgets({ queues: this.queues, holders, use: source, onFreed, clock: this.clock }));
+    const { queues, clock } = this;
+    const endsAt = (key: string): number => this.ends.get(key) ?? Number.POSITIVE_INFINITY;
+    this.processes.push(new QueueBudgets({ queues, holders, use: source, onFreed, endsAt, clock }));
   }
 
   hold(one: Holder): void {
@@ -166,6 +170,48 @@ describe('the budgets of queues', () => {
     world.pass();
     expect(world.budget('chat')).toMatchObject({ used: 0, periodStart: '2026-01-15T16:00:00Z' });
     expect(world.news.at(-1)).toBe('chat BudgetReset');
+  });
+
+  it('tell what those that hold nodes are expected to use yet, each to its end or that of the period', () => {
+    const world = new World(
+      tree([daily({ gpuHours: 1000 }), daily({ kWh: 5, gpuHours: undefined, action: 'Warn' })], [daily()]),
+    );
+    world.pass();
+    world.hold(holder('two hours', 'chat', 1, MORNING));
+    world.hold(holder('for days', 'weather', 1, MORNING));
+    world.hold(holder('nobody knows', 'chat', 1, MORNING));
+    world.hold({ ...holder('ending', 'chat', 1, MORNING), ending: true });
+    world.ends
+      .set('two hours', MORNING + 2 * HOUR)
+      .set('for days', MORNING + 99 * HOUR)
+      .set('ending', MORNING + 9 * HOUR);
+    const committed = () =>
+      [...world.leader.held()].map(([name, budgets]) => [name, ...budgets.map((one) => one.committed / 3600)]);
+    // The day has sixteen hours left.
+    expect(committed()).toEqual([
+      ['centre', 16 + 128],
+      ['chat', 16],
+    ]);
+    // What is admitted counts at once; what ends sooner gives back.
+    world.ends.set('new', MORNING + HOUR);
+    world.hold(holder('new', 'chat', 2, MORNING));
+    world.release('for days');
+    expect(committed()).toEqual([
+      ['centre', 32],
+      ['chat', 32],
+    ]);
+    world.clock.tick(HOUR);
+    expect(committed()).toEqual([
+      ['centre', 8],
+      ['chat', 8],
+    ]);
+    // It is late: it goes on for as long as is expected now.
+    world.clock.tick(HOUR);
+    world.ends.set('two hours', MORNING + 3 * HOUR);
+    expect(committed()).toEqual([
+      ['centre', 8],
+      ['chat', 8],
+    ]);
   });
 
   it('only warn where that is asked for', () => {

@@ -1,14 +1,16 @@
 import type { ComputeQueue, QueueBudget, QueueBudgetStatus } from '../api/index.ts';
+import type { HeldBudget } from '../core/budget-room.ts';
 import {
   type BudgetRecord,
   type BudgetState,
   budgetKey,
   budgetState,
+  countOf,
   holdSentence,
   measureOf,
   nextChange,
 } from '../core/budgets.ts';
-import { type Segment, sumUse, type UseBetween, type UseSource } from '../core/use.ts';
+import { type Commitment, committedUse, type Segment, sumUse, type UseBetween, type UseSource } from '../core/use.ts';
 import type { Store } from '../kube/store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Holder } from './types.ts';
@@ -18,6 +20,8 @@ export interface QueueBudgetsOptions {
   readonly queues: Store<ComputeQueue>;
   readonly holders: () => Iterable<Holder>;
   readonly use: UseSource;
+  /** When a workload that holds nodes is expected to end, in ms; infinite: nobody can tell. */
+  readonly endsAt: (key: string, nowMs: number) => number;
   /** A queue is not held up any more. */
   readonly onFreed: () => void;
   readonly clock: Clock;
@@ -33,9 +37,17 @@ export interface BudgetLook {
   readonly isBehind: boolean;
 }
 
+interface ExpectedEnd {
+  readonly untilMs: number;
+  /** By the monotonic clock. */
+  readonly lookedAt: number;
+}
+
 /** A look is good for so long: budgets move slowly, cycles come often. */
 const LOOK_MS = 1_000;
 const HORIZON_MS = 300_000;
+/** Expected ends move slowly, too, and there may be thousands. */
+const ENDS_MS = 60_000;
 
 /**
  * What the queues have used of their budgets, by the sums in their status and what is held since. It only counts: the
@@ -48,6 +60,7 @@ export class QueueBudgets {
   #last: ReadonlyMap<string, BudgetLook> = new Map();
   #lookedAt = 0;
   #nextResetMs = Number.POSITIVE_INFINITY;
+  #ends: ReadonlyMap<string, ExpectedEnd> = new Map();
   /** Sums before they were rounded for status. */
   readonly #exact = new Map<string, Pick<BudgetRecord, 'untilMs' | 'used'>>();
 
@@ -98,6 +111,47 @@ export class QueueBudgets {
     return found;
   }
 
+  /** Budgets with action Hold by queue, with what those that hold nodes now are expected to use yet. */
+  held(): ReadonlyMap<string, readonly HeldBudget[]> {
+    const found = new Map<string, readonly HeldBudget[]>();
+    const looks = this.look();
+    const holding = [...looks].filter(([, { states }]) => states.some(({ budget }) => budget.action === 'Hold'));
+    if (holding.length === 0) return found;
+    const commitments = this.#commitments();
+    const children = this.#children();
+    for (const [name, { nowMs, states }] of holding) {
+      const mine = [...below(name, children)].flatMap((queue) => commitments.get(queue) ?? []);
+      const committed = ({ budget, period }: BudgetState): number =>
+        countOf(budget, committedUse(mine, this.#options.use, nowMs, period.endMs));
+      const held = states.filter(({ budget }) => budget.action === 'Hold');
+      found.set(
+        name,
+        held.map((state) => ({ ...state, committed: committed(state) })),
+      );
+    }
+    return found;
+  }
+
+  /** What holds nodes and has an end that can be told, by queue. */
+  #commitments(): Map<string, Commitment[]> {
+    const byQueue = new Map<string, Commitment[]>();
+    const ends = new Map<string, ExpectedEnd>();
+    const [now, at] = [this.#options.clock.now(), this.#options.clock.monotonic()];
+    for (const holder of this.#options.holders()) {
+      const { key, run, queue, ending } = holder;
+      const last = this.#ends.get(run);
+      const isGood = last !== undefined && at - last.lookedAt < ENDS_MS && last.untilMs > now;
+      const end = isGood ? last : { untilMs: this.#options.endsAt(key, now), lookedAt: at };
+      ends.set(run, end);
+      if (ending || end.untilMs === Number.POSITIVE_INFINITY) continue;
+      const list = byQueue.get(queue) ?? [];
+      list.push({ share: this.#log.share(holder), untilMs: end.untilMs });
+      byQueue.set(queue, list);
+    }
+    this.#ends = ends;
+    return byQueue;
+  }
+
   /** A budget that holds a queue up has begun anew since the last look. */
   isResetDue(): boolean {
     return this.#options.clock.now() >= this.#nextResetMs;
@@ -118,6 +172,10 @@ export class QueueBudgets {
     }
   }
 
+  #children(): Map<string, ComputeQueue[]> {
+    return Map.groupBy(this.#options.queues.list(), ({ spec }) => spec.parent ?? '');
+  }
+
   #queuesWithBudgets(): ComputeQueue[] {
     return [...this.#options.queues.list()].filter(({ spec }) => spec.budgets.length > 0);
   }
@@ -132,7 +190,7 @@ export class QueueBudgets {
     const sinceMs = Math.min(...queues.map(closedUpTo));
     this.#log.forgetBefore(sinceMs);
     const byQueue = this.#log.since(sinceMs, this.#options.holders());
-    const children = Map.groupBy(this.#options.queues.list(), ({ spec }) => spec.parent ?? '');
+    const children = this.#children();
     return new Map(
       queues.map((queue) => {
         const segments = [...below(queue.metadata.name, children)].flatMap((name) => byQueue.get(name) ?? []);

@@ -38,7 +38,10 @@ function setUp(outcomes: (WriteOutcome | Error)[] = []) {
       answer: () => undefined,
       costs: () => new Map(),
       forecast: () => new Map(),
-      budgets: new QueueBudgets({ queues, holders: () => [], use: noUse, onFreed: () => {}, clock }),
+      budgets: new QueueBudgets({
+        ...{ queues, holders: () => [], use: noUse, clock },
+        ...{ onFreed: () => {}, endsAt: () => Number.POSITIVE_INFINITY },
+      }),
       history: new FairHistory({ queues, holders: () => [], clock }),
       onCycle: (listener) => {
         listeners.push(listener);

@@ -89,6 +89,7 @@ export class Scheduler {
       ...options,
       holders: () => this.holders(),
       onFreed: () => this.wake(),
+      endsAt: (key, nowMs) => this.#foresight.endsAt(key, nowMs),
     });
     this.history = new FairHistory({ ...options, holders: () => this.holders() });
     // Status writes change a queue's version, not its generation: they must not cause the next cycle.
@@ -207,6 +208,8 @@ export class Scheduler {
       turnAt: (workload) => this.#forecast([workload]).get(workload.key),
       learned: this.#demand.learned(),
       budgetHolds: this.budgets.holds(),
+      budgets: () => this.budgets.held(),
+      expectedMs: ({ key }) => this.#foresight.expectedMs(key, this.#options.clock.now()),
       namespaceLabels: new Map([...namespaces.list()].map((item) => [item.metadata.name, item.metadata.labels])),
     };
   }

@@ -17,7 +17,7 @@ export class UseLog {
   /** It held its nodes until then. */
   released(holder: Holder, toMs: number): void {
     const { queue, admittedAtMs } = holder;
-    this.#closed.push({ queue, share: this.#share(holder), fromMs: admittedAtMs, toMs });
+    this.#closed.push({ queue, share: this.share(holder), fromMs: admittedAtMs, toMs });
   }
 
   /** All sums are closed up to then. */
@@ -30,7 +30,7 @@ export class UseLog {
     const open: Segment[] = [];
     const shares = new Map<string, Share>();
     for (const holder of holders) {
-      const share = this.#share(holder);
+      const share = this.share(holder);
       // Nodes that are not listed yet have no known number of boards.
       if (share.nodeShare > 0) shares.set(holder.run, share);
       open.push({ queue: holder.queue, share, fromMs: holder.admittedAtMs, toMs: Number.POSITIVE_INFINITY });
@@ -39,7 +39,8 @@ export class UseLog {
     return Map.groupBy(grouped([...open, ...this.#closed], ms), ({ queue }) => queue);
   }
 
-  #share(holder: Holder): Share {
+  /** Nodes that are not listed yet have no known number of boards: then as it was last known. */
+  share(holder: Holder): Share {
     return this.#shares.get(holder.run) ?? this.#source.share(holder);
   }
 }

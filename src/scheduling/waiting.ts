@@ -14,6 +14,7 @@ export interface Marks {
 /** Waits that time alone may end, or that are about an order and not about room. */
 const NOT_PARKED: ReadonlySet<PendingReason> = new Set<PendingReason>([
   PENDING_REASON.BehindHead,
+  PENDING_REASON.BudgetCommitted,
   PENDING_REASON.BehindReservation,
   PENDING_REASON.Preempting,
   PENDING_REASON.WaitingForCleanup,

@@ -264,10 +264,18 @@ describe('a tree of ComputeQueues on real clusters', () => {
     expect(budgetOf(closed)?.used).toBeLessThan(used + 5 * microsPerSecond);
     expect(budgetOf(closed)?.countedFrom).toBe(budgetOf(spent)?.countedFrom);
     expect((await untilTraining('late', 'looked at', () => true)).status?.admission).toBeUndefined();
-    await chat(1_000_000_000_000);
+    // What has no known end may start; what declares that it may run for a year would use more than that is.
+    await chat(50_000_000);
+    await applyAll(hub, [training('declared', 'chat', 1, { activeDeadlineSeconds: 31_536_000 })]);
     await running('late');
+    const held = await untilTraining('declared', 'held', (object) => admittedOf(object)?.reason === 'BudgetCommitted');
+    expect(admittedOf(held)?.message).toMatch(
+      /^it is expected to use [\d,.]+ CNY before it ends or the year does, and [\d.]+ CNY of the budget of queue chat are left: of 50\.00 CNY /,
+    );
+    await chat(1_000_000_000_000);
+    await running('declared');
     await untilReason('chat', 'Ready');
-    await remove('spender', 'late', 'neighbour');
+    await remove('spender', 'late', 'declared', 'neighbour');
     await applyAll(hub, [queue('chat', { parent: 'centre', quota, namespaceSelector: {} })]);
     await untilQueue('chat', 'no budget', ({ status }) => status?.budgets === undefined);
   });
