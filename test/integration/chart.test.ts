@@ -7,6 +7,7 @@ import { generated } from '../../deploy/tools/gen.ts';
 import type { KubeObject } from '../../src/kube/resource.ts';
 import { block, deployedPod, type Manifest, manifests, openShell, type Shell } from '../support/chart.ts';
 import { eventually, h100Region, useEnvironment } from '../support/environment.ts';
+import { documentedRights, rightsOf } from '../support/rights.ts';
 
 const centre = useEnvironment({ regions: [h100Region('guian', 1)], crdDirectory: '/none' });
 let shell: Shell;
@@ -94,6 +95,16 @@ describe('the chart, rendered', () => {
       expect(JSON.stringify(rules)).not.toContain('*');
       if (kind === 'ClusterRole') expect(JSON.stringify(rules)).not.toContain('secrets');
     }
+  });
+
+  it.each([
+    ['On the hub', 'aidc-operator-hub'],
+    ['In each member', 'aidc-operator-member'],
+  ])('grants what the documentation lists %s, and no more', async (heading, role) => {
+    const granted = rightsOf(await shell.render(`${INSTALL}all`, EVERYTHING), role);
+    const documented = new Set(await documentedRights(heading));
+    expect(new Set(granted.map(({ verb, resource }) => `${verb} ${resource}`))).toEqual(documented);
+    expect(documented.size).toBeGreaterThan(15);
   });
 
   it('has the CRDs as they are generated, and keeps them unless told otherwise', async () => {
