@@ -27,7 +27,7 @@ const NO_VALUE = new Set(['kubeconfig', 'namespace', 'identity', 'httpHost', 'ht
 /** Handed on whole to Kubernetes, which checks them. */
 const OPAQUE = new Set(['resources', 'podSecurityContext', 'securityContext', 'nodeSelector', 'affinity']);
 /** The same below `agent`. */
-for (const name of ['resources', 'nodeSelector']) OPAQUE.add(`agent.${name}`);
+for (const name of ['resources', 'nodeSelector', 'affinity']) OPAQUE.add(`agent.${name}`);
 
 const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -77,6 +77,13 @@ describe('the chart', () => {
       expect.arrayContaining(KINDS.map(({ kind, plural }) => ({ kind, version: VERSION, name: `${plural}.${GROUP}` }))),
     );
     expect(announced).toHaveLength(KINDS.length);
+  });
+
+  it('announces the image of this version', () => {
+    const { repository } = values.image as { repository: string };
+    const [image, ...others] = parse(about.annotations['artifacthub.io/images'] ?? '') as Tree[];
+    expect(image).toMatchObject({ name: 'aidc-operator', image: `${repository}:${about.appVersion}` });
+    expect(others).toEqual([]);
   });
 
   it('offers every setting of the operator, with its default', () => {
