@@ -48,7 +48,12 @@ async function trainingFinding(client: Pick<KubeClient, 'create'>, namespace: st
 }
 
 interface AgentPod extends KubeObject {
-  readonly spec: { readonly nodeName?: string };
+  readonly spec: {
+    readonly nodeName?: string;
+    readonly containers: readonly {
+      readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
+    }[];
+  };
   readonly status?: { readonly podIP?: string };
 }
 
@@ -59,9 +64,6 @@ export interface AgentCheck {
   /** @returns status and text of GET; rejects where nobody answers */
   readonly ask: (url: string) => Promise<{ readonly status: number; readonly text: string }>;
 }
-
-/** The agent's port, in its pod. */
-const PORT = 8080;
 
 /** There is an agent, and every one answers that it has samples. */
 export async function checkAgents(client: Pick<KubeClient, 'list'>, check: AgentCheck): Promise<Findings> {
@@ -75,8 +77,9 @@ async function agentFinding({ ask }: AgentCheck, { metadata, spec, status }: Age
   const who = `the agent ${metadata.name} on node ${spec.nodeName ?? 'none yet'}`;
   if (status?.podIP === undefined) return [`${who} has not started: kubectl describe pod ${metadata.name}`];
   const host = status.podIP.includes(':') ? `[${status.podIP}]` : status.podIP;
+  const port = spec.containers.flatMap(({ ports = [] }) => ports).find(({ name }) => name === 'http')?.containerPort;
   try {
-    const answer = await ask(`http://${host}:${PORT}/readyz`);
+    const answer = await ask(`http://${host}:${port ?? 8080}/readyz`);
     return answer.status === 200 ? [] : [`${who} is not ready: ${answer.text.trim()}`];
   } catch (error) {
     return [`${who} does not answer: ${errorMessage(error)}`];

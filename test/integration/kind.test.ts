@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { goVersion } from '../../deploy/local/binaries/build.ts';
-import type { LocalCluster } from '../../deploy/local/environment.ts';
+import { defineNodeGroup, type LocalCluster } from '../../deploy/local/environment.ts';
+import { nodesOf } from '../../deploy/local/nodes.ts';
 import type { KubeObject } from '../../src/kube/resource.ts';
 import { openShell, type Shell } from '../support/chart.ts';
 import { eventually, h100Region, useEnvironment } from '../support/environment.ts';
@@ -84,18 +85,9 @@ describe('deploy/kind', () => {
   });
 
   it('brings up a hub and three regions, one of them with the GPUs of the host', async () => {
-    const resources = { cpu: '32', memory: '64Gi', pods: '110' };
-    const worker = {
-      apiVersion: 'v1',
-      kind: 'Node',
-      metadata: { name: `aidc-${GPU_REGION}-worker` },
-      status: {
-        capacity: resources,
-        allocatable: resources,
-        addresses: [{ type: 'InternalIP', address: '10.32.200.1' }],
-      },
-    };
-    await shell.sh('kubectl create -f -', centre.region(GPU_REGION), JSON.stringify(worker));
+    const [node] = nodesOf({ name: GPU_REGION, nodeGroups: [defineNodeGroup({ prefix: 'gpu-host', count: 1 })] });
+    const worker = JSON.stringify(node).replaceAll('gpu-host-001', `aidc-${GPU_REGION}-worker`);
+    await shell.sh('kubectl create -f -', centre.region(GPU_REGION), worker);
     const up = run(`up.sh --gpu ${GPU_REGION} --centre ${shell.folder}/centre.yaml`);
     const installed = async () => (await shell.sh('kubectl get crd -o name', centre.hub)).split('\n').length > 6;
     await eventually(installed, { within: 120_000, what: 'the CRDs' });
