@@ -35,7 +35,7 @@ async function trainingFinding(client: Pick<KubeClient, 'create'>, namespace: st
     apiVersion: API_VERSION,
     kind: 'ModelTraining',
     metadata: { name: 'release-test', namespace },
-    spec: { model: { name: 'test' }, trainer: { image: 'test:1' }, accelerators: [{ type: 'any' }] },
+    spec: { model: { name: 'test' }, trainer: { image: 'test:1' }, accelerators: [{ type: 'any', countPerNode: 1 }] },
   } satisfies { [field: string]: unknown };
   try {
     const options = { namespace, body, dryRun: true, fieldValidation: 'Strict' } as const;

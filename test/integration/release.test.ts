@@ -204,7 +204,7 @@ describe('uninstalling a release whose CRDs go with it', () => {
       held(
         'ModelTraining',
         'run',
-        { model: { name: 'm' }, trainer: { image: 'train:1' }, accelerators: [{ type: 'H100' }] },
+        { model: { name: 'm' }, trainer: { image: 'train:1' }, accelerators: [{ type: 'H100', countPerNode: 1 }] },
         'aidc.dev/member-cleanup',
       ),
       held('RegionalCluster', 'guian', sample?.spec as object, 'aidc.dev/member-cleanup', 'example.com/other'),
