@@ -57,7 +57,12 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     }
     const credentials = defaultCredentials(env.AIDC_KUBECONFIG);
     const client = new KubeClient({ cluster: 'release', credentials });
-    const findings = await command(client, env).finally(() => client.close());
+    let findings: Findings;
+    try {
+      findings = await command(client, env);
+    } finally {
+      await client.close();
+    }
     for (const finding of findings) process.stderr.write(`${finding}\n`);
     if (findings.length === 0) say(`${name}: done`);
     return findings.length === 0 ? 0 : 1;

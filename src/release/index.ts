@@ -1,2 +1,2 @@
-export { type AgentCheck, checkAgents, checkKinds, type Findings } from './check.ts';
+export { checkAgents, checkKinds, type Findings } from './check.ts';
 export { letGo } from './let-go.ts';
