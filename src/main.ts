@@ -6,6 +6,7 @@ Roles:
   operator            runs the operator on the hub
   agent               measures the GPUs of a node
   nvidia-smi [FILE]   prints the output of nvidia-smi -q -x as JSON
+  release COMMAND     checks a release of the Helm chart, or lets go of all objects before its end
 
 aidc-operator ROLE --help tells the rest.
 `;
@@ -20,6 +21,7 @@ const ROLES = new Map<string, () => Promise<Role>>([
   ['operator', () => import('./operator.main.ts')],
   ['agent', () => import('./agent.main.ts')],
   ['nvidia-smi', () => import('./nvidia-smi.main.ts')],
+  ['release', () => import('./release.main.ts')],
 ]);
 
 /** Runs one role of the binary. @returns the exit code */

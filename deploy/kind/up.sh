@@ -37,6 +37,7 @@ done
 
 home=${AIDC_KIND_HOME:-$HOME/.kube/aidc-kind}
 image=aidc-operator:kind
+built=image.repository=aidc-operator,image.tag=kind,image.pullPolicy=Never
 umask 077
 mkdir -p "$home"
 
@@ -85,9 +86,13 @@ gpu_nodes() {
     nvidia-ctk runtime configure --runtime=containerd --config-source=command
     systemctl restart containerd'
   product=$(docker exec "$worker" nvidia-smi --query-gpu=name --format=csv,noheader | head -n 1 | tr ' ' '-')
-  on "$region" kubectl label node "$worker" --overwrite aidc.dev/gpu-host=true "nvidia.com/gpu.product=$product"
+  # It has the RuntimeClass that the agent names, too.
   on "$region" kubectl apply -f deploy/kind/nvidia-device-plugin.yaml
+  # GPU feature discovery would set the last two; the agent comes to nodes with nvidia.com/gpu.present.
+  on "$region" kubectl label node "$worker" --overwrite aidc.dev/gpu-host=true nvidia.com/gpu.present=true \
+    "nvidia.com/gpu.product=$product"
   on "$region" kubectl rollout status -n kube-system daemonset/nvidia-device-plugin --timeout=300s
+  on "$region" kubectl rollout status -n aidc-system daemonset/aidc-operator-agent --timeout=300s
   say "$region has $product: its RegionalCluster must have this product in a nodeSelector of spec.accelerators"
 }
 
@@ -113,13 +118,20 @@ docker build --quiet --tag "$image" .
 create hub deploy/kind/hub.yaml
 kind load docker-image "$image" --name aidc-hub
 say 'installing the hub'
-install hub --set mode=hub,image.repository=aidc-operator,image.tag=kind,image.pullPolicy=Never,config.createNamespaces=true
+install hub --set "mode=hub,$built,config.createNamespaces=true"
 
 for region in "${regions[@]}"; do
   if [ "$region" = "$gpu" ]; then create "$region" deploy/kind/region-gpu.yaml; else create "$region" deploy/kind/region.yaml; fi
   say "installing the region $region"
-  install "$region" --set mode=member,member.createNamespaces=true
-  if [ "$region" = "$gpu" ]; then gpu_nodes "$region"; else simulated_nodes "$region"; fi
+  if [ "$region" = "$gpu" ]; then
+    kind load docker-image "$image" --name "aidc-$region"
+    install "$region" --set "mode=member,$built,member.createNamespaces=true"
+    gpu_nodes "$region"
+  else
+    # No agent: simulated nodes have no boards to measure.
+    install "$region" --set mode=member,agent.enabled=false,member.createNamespaces=true
+    simulated_nodes "$region"
+  fi
   register "$region"
 done
 

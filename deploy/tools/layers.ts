@@ -26,6 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   serving: ['api', 'core', 'kube', 'runtime', 'regions', 'energy', 'scheduling', 'workloads', 'hub'],
   quotes: ['api', 'core', 'kube', 'runtime', 'regions', 'energy', 'scheduling', 'workloads', 'hub'],
   datasets: ['api', 'core', 'kube', 'runtime', 'regions', 'workloads', 'hub'],
+  release: ['api', 'kube', 'runtime'],
   cli: ['api', 'core', 'kube', 'runtime', 'energy'],
   observability: ['api', 'core', 'kube', 'runtime', 'regions', 'energy', 'scheduling', 'hub', 'ledger'],
 };

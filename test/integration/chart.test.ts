@@ -7,6 +7,7 @@ import { generated } from '../../deploy/tools/gen.ts';
 import type { KubeObject } from '../../src/kube/resource.ts';
 import { block, deployedPod, type Manifest, manifests, openShell, type Shell } from '../support/chart.ts';
 import { eventually, h100Region, useEnvironment } from '../support/environment.ts';
+import { documentedRights, rightsOf } from '../support/rights.ts';
 
 const centre = useEnvironment({ regions: [h100Region('guian', 1)], crdDirectory: '/none' });
 let shell: Shell;
@@ -36,6 +37,17 @@ const EVERYTHING = [
   ...['metrics.secure.enabled=true', 'metrics.secure.certificateSecret=metrics-tls', 'kubeconfigSecrets={a,b.c}'],
   ...['metrics.secure.scrapers[0].kind=ServiceAccount', 'metrics.secure.scrapers[0].name=prometheus'],
   'metrics.secure.scrapers[0].namespace=monitoring',
+  ...['prometheusRule.enabled=true', 'prometheusRule.labels.release=prometheus', 'dashboards.enabled=true'],
+  ...['dashboards.annotations.grafana_folder=AIDC', 'crds.keep=false', 'extraArgs[0]=--ledger-seconds=30'],
+  ...['agent.powerCaps=true', 'agent.podMonitor.enabled=true', 'agent.podMonitor.honorLabels=true'],
+  ...['agent.podMonitor.relabelings[0].targetLabel=centre', 'agent.podMonitor.metricRelabelings[0].action=labeldrop'],
+  ...['agent.extraArgs[0]=--publish-seconds=30', 'agent.extraEnv[0].name=TZ', 'agent.extraEnv[0].value=Asia/Shanghai'],
+  ...['agent.extraVolumes[0].name=certs', 'agent.extraVolumes[0].configMap.name=certs'],
+  ...['agent.extraVolumeMounts[0].name=certs', 'agent.extraVolumeMounts[0].mountPath=/certs'],
+  ...['agent.podLabels.team=centre', 'agent.podAnnotations.note=here', 'agent.podMonitor.labels.release=prometheus'],
+  'agent.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].key=metadata.name',
+  'agent.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].operator=In',
+  'agent.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].values[0]=a',
   `image.digest=sha256:${'0'.repeat(64)}`,
   'networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.name=monitoring',
   'affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight=1',
@@ -71,6 +83,43 @@ spec:
                   type: array
                   items: {type: object, properties: {scheme: {type: string}, bearerTokenFile: {type: string}, authorization: {type: object, properties: {credentials: {type: object, properties: {name: {type: string}, key: {type: string}}}}}, tlsConfig: {type: object, properties: {serverName: {type: string}, insecureSkipVerify: {type: boolean}, ca: {type: object, properties: {secret: {type: object, properties: {name: {type: string}, key: {type: string}}}}}}}, port: {type: string}, path: {type: string}, interval: {type: string}, honorLabels: {type: boolean}, relabelings: {type: array, items: {type: object, properties: {targetLabel: {type: string}, action: {type: string}}}}, metricRelabelings: {type: array, items: {type: object, properties: {action: {type: string}}}}}}
 `;
+
+const text = { type: 'string' };
+const texts = { type: 'object', additionalProperties: text };
+const listOf = (properties: object) => ({ type: 'array', items: { type: 'object', properties } });
+const relabelings = listOf({ targetLabel: text, action: text });
+
+/** The same of the other two. */
+const OTHER_MONITORS = [
+  monitoringKind('PodMonitor', {
+    selector: { type: 'object', properties: { matchLabels: texts } },
+    podMetricsEndpoints: listOf({
+      ...{ port: text, path: text, interval: text, honorLabels: { type: 'boolean' } },
+      ...{ relabelings, metricRelabelings: relabelings },
+    }),
+  }),
+  monitoringKind('PrometheusRule', {
+    groups: listOf({
+      ...{ name: text, interval: text },
+      rules: listOf({ alert: text, record: text, expr: text, for: text, labels: texts, annotations: texts }),
+    }),
+  }),
+];
+
+function monitoringKind(kind: string, properties: object): object {
+  const plural = `${kind.toLowerCase()}s`;
+  const openAPIV3Schema = { type: 'object', properties: { spec: { type: 'object', properties } } };
+  const version = { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema } };
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.monitoring.coreos.com` },
+    spec: { group: 'monitoring.coreos.com', scope: 'Namespaced', names: { kind, plural }, versions: [version] },
+  };
+}
+
+const isAccount = ({ kind, metadata }: Manifest, end: string): boolean =>
+  kind === 'ServiceAccount' && metadata.name.endsWith(end);
 
 const kindsOf = (objects: readonly Manifest[]): string[] => [...new Set(objects.map(({ kind }) => kind ?? ''))].sort();
 
@@ -155,6 +204,16 @@ describe('the chart, rendered', () => {
     });
   });
 
+  it.each([
+    ['On the hub', 'aidc-operator-hub'],
+    ['In each member', 'aidc-operator-member'],
+  ])('grants what the documentation lists %s, and no more', async (heading, role) => {
+    const granted = rightsOf(await shell.render(`${INSTALL}all`, EVERYTHING), role);
+    const documented = new Set(await documentedRights(heading));
+    expect(new Set(granted.map(({ verb, resource }) => `${verb} ${resource}`))).toEqual(documented);
+    expect(documented.size).toBeGreaterThan(15);
+  });
+
   it('has the CRDs as they are generated, and keeps them unless told otherwise', async () => {
     const files = [...generated()].filter(([path]) => path.startsWith('crds/')).map(([, text]) => text);
     const rendered = (await shell.render(`${INSTALL}hub`)).filter(({ kind }) => kind === 'CustomResourceDefinition');
@@ -220,6 +279,9 @@ describe('the chart, rendered', () => {
     ["'kubeconfigSecrets={*}'", 'kubeconfigSecrets'],
     ['commonLabels.app\\\\.kubernetes\\\\.io/name=x', "invalid propertyName 'app.kubernetes.io/name'"],
     ['member.createNamespaces=maybe', 'createNamespaces'],
+    ['agent.podMonitor.relabeling=x', 'relabeling'],
+    ['agent.extraArgs[0]=publish-seconds=30', 'extraArgs'],
+    ['agent.podLabel.a=b', 'podLabel'],
   ])('refuses --set %s and names it', async (value, name) => {
     await expect(shell.render(`${INSTALL}hub --set ${value}`)).rejects.toThrow(name);
   });
@@ -230,10 +292,10 @@ describe('the chart, rendered', () => {
 });
 
 describe('the chart on a real API server', () => {
-  it.each(['serviceMonitor.enabled', 'prometheusRule.enabled'])(
+  it.each(['serviceMonitor.enabled', 'prometheusRule.enabled', 'agent.podMonitor.enabled'])(
     'says what %s needs, and installs nothing',
     async (value) => {
-      const install = `helm install aidc-operator charts/aidc-operator ${INSTALL}hub --create-namespace`;
+      const install = `helm install aidc-operator charts/aidc-operator ${INSTALL}all --create-namespace`;
       await expect(shell.sh(`${install} --set ${value}=true`, centre.region('guian'))).rejects.toThrow(
         `${value} is true, but this cluster has no kinds of monitoring.coreos.com/v1: install the Prometheus operator first`,
       );
@@ -253,7 +315,8 @@ describe('the chart on a real API server', () => {
     ['all', 'every option', EVERYTHING],
   ])('is accepted object by object in mode %s with %s', async (mode, _what, values) => {
     const guian = centre.region('guian');
-    await shell.sh('kubectl apply -f -', guian, SERVICE_MONITOR);
+    const monitors = OTHER_MONITORS.map((one) => JSON.stringify(one));
+    await shell.sh('kubectl apply -f -', guian, [SERVICE_MONITOR, ...monitors].join('\n---\n'));
     await shell.sh('kubectl wait crd --all --for=condition=Established --timeout=60s', guian);
     const items = await shell.render(`${INSTALL}${mode}`, values);
     const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
@@ -309,6 +372,24 @@ describe('the chart on a real API server', () => {
     expect(off.filter(({ kind }) => kind === 'NetworkPolicy')).toEqual([]);
   });
 
+  it('warns of a runtime that is not there, and says that monitoring is off', async () => {
+    const guian = centre.region('guian');
+    const notes = `helm install x charts/aidc-operator ${INSTALL}all --dry-run=server`;
+    const first = await shell.sh(notes, guian);
+    expect(first).toContain('WARNING: this cluster has no RuntimeClass nvidia, so the agent cannot start');
+    expect(first).toContain('Monitoring is off: serviceMonitor.enabled, prometheusRule.enabled and dashboards.enabled');
+    const runtime = {
+      apiVersion: 'node.k8s.io/v1',
+      kind: 'RuntimeClass',
+      metadata: { name: 'nvidia' },
+      handler: 'nvidia',
+    };
+    await shell.sh('kubectl apply -f -', guian, JSON.stringify(runtime));
+    expect(await shell.sh(notes, guian)).not.toContain('RuntimeClass nvidia, so');
+    const asked = '--set dashboards.enabled=true';
+    expect(await shell.sh(`${notes} ${asked}`, guian)).not.toContain('Monitoring is off');
+  });
+
   it('takes over what was applied by hand', async () => {
     const crds = [...generated()].filter(([path]) => path.startsWith('crds/')).map(([, text]) => text);
     await shell.sh('kubectl apply --server-side -f -', centre.hub, crds.join('---\n'));
@@ -324,10 +405,15 @@ describe('the chart on a real API server', () => {
       guian,
     );
     const objects = await shell.render('--namespace strict --set mode=hub');
-    const test = objects.find(({ kind }) => kind === 'Pod');
+    const hooks = await shell.render('--namespace strict --set mode=hub,crds.keep=false');
+    const tests = hooks.filter(({ kind }) => kind === 'Pod');
+    const job = hooks.find(({ kind }) => kind === 'Job')?.spec as { template: ReturnType<typeof deployedPod> };
     const { spec, metadata } = deployedPod(objects);
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, name: 'x', namespace: 'strict' }, spec };
-    for (const one of [pod, test]) {
+    expect(tests).toHaveLength(2);
+    const accounts = ['kinds', 'let-go'].map((name) => hooks.find((one) => isAccount(one, name)));
+    for (const account of accounts) await shell.sh('kubectl apply -f -', guian, JSON.stringify(account));
+    for (const one of [pod, ...tests, { ...pod, ...job.template, metadata: pod.metadata }]) {
       await shell.sh('kubectl create --dry-run=server -f -', guian, JSON.stringify(one));
     }
     const loose = { ...pod, spec: { ...spec, hostNetwork: true } };

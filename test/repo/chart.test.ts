@@ -31,7 +31,7 @@ const NO_VALUE = new Set([
 /** Handed on whole to Kubernetes, which checks them. */
 const OPAQUE = new Set(['resources', 'podSecurityContext', 'securityContext', 'nodeSelector', 'affinity']);
 /** The same below `agent`. */
-for (const name of ['resources', 'nodeSelector']) OPAQUE.add(`agent.${name}`);
+for (const name of ['resources', 'nodeSelector', 'affinity']) OPAQUE.add(`agent.${name}`);
 
 const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -81,6 +81,13 @@ describe('the chart', () => {
       expect.arrayContaining(KINDS.map(({ kind, plural }) => ({ kind, version: VERSION, name: `${plural}.${GROUP}` }))),
     );
     expect(announced).toHaveLength(KINDS.length);
+  });
+
+  it('announces the image of this version', () => {
+    const { repository } = values.image as { repository: string };
+    const [image, ...others] = parse(about.annotations['artifacthub.io/images'] ?? '') as Tree[];
+    expect(image).toMatchObject({ name: 'aidc-operator', image: `${repository}:${about.appVersion}` });
+    expect(others).toEqual([]);
   });
 
   it('offers every setting of the operator, with its default', () => {

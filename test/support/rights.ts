@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { LocalCluster } from '../../deploy/local/environment.ts';
+import { KINDS } from '../../src/api/index.ts';
 import type { Manifest } from './chart.ts';
 
 /** What a rule of a role allows, one verb on one resource. */
@@ -41,6 +43,32 @@ export function rightsOf(objects: readonly Manifest[], role: string): Right[] {
       ),
     ),
   );
+}
+
+const VERBS = new Set(['get', 'list', 'watch', 'create', 'update', 'patch', 'delete']);
+
+/**
+ * The rights that docs/operations.md lists below this heading, as `verb resource`; names of objects, namespaces and
+ * groups are for people. Throws where a row has no resource or no verb.
+ */
+export async function documentedRights(heading: string): Promise<string[]> {
+  const text = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'operations.md'), 'utf8');
+  const section = text.split(`\n### ${heading}\n`)[1]?.split(/\n#/)[0] ?? '';
+  const rows = [...section.matchAll(/^\| (?!Resource |-)(.*?) \| (.*?) \|/gm)];
+  return rows.flatMap(([row, what = '', verbs = '']) => {
+    const named = what
+      .replace(/^in .*?: /, '')
+      .replace(/[:(].*$/, '')
+      .trim();
+    const resources = named.startsWith('all kinds of') ? KINDS.map(({ plural }) => plural) : named.split(', ');
+    const rights = verbs.split(';').flatMap((part) => {
+      const subresource = /`(\/\w+)`/.exec(part)?.[1] ?? '';
+      const words = part.match(/[a-z]+/g)?.filter((word) => VERBS.has(word)) ?? [];
+      return words.flatMap((verb) => resources.map((resource) => `${verb} ${resource}${subresource}`));
+    });
+    if (named === '' || rights.length === 0) throw new Error(`docs/operations.md: no rights in ${row}`);
+    return rights;
+  });
 }
 
 /** A request as the API server's audit log has it. */
