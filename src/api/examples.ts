@@ -53,6 +53,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   command: ['torchrun', 'train.py'],
   'display.cost': '29.32 CNY',
   costMicros: 29_320_000,
+  reckonedMicros: 30_000_000,
   costMicrosPerHour: 4_221_410_000,
   count: 3,
   countPerNode: 8,
