@@ -87,6 +87,7 @@ const input = (over: Partial<RolloutInput> = {}): RolloutInput => ({
   suspend: false,
   revision: 'r1',
   shapeHash: 'shape',
+  accelerators: [],
   held: [aHeldReplica(0), aHeldReplica(1)],
   view: () => view(),
   ...over,
@@ -97,6 +98,13 @@ const ends = (over: Partial<RolloutInput>): [number, string][] =>
 describe('which replicas end', () => {
   it('none while all is as it should be', () => {
     expect(rollout(input())).toEqual({ ends: new Map() });
+  });
+
+  it('one after the other, when the spec asks for other accelerators than they have', () => {
+    const { accelerator, gpusPerNode } = aHeldReplica(0);
+    expect(ends({ accelerators: [{ type: accelerator, countPerNode: gpusPerNode }] })).toEqual([]);
+    expect(ends({ accelerators: [{ type: accelerator, countPerNode: gpusPerNode + 1 }] })).toEqual([[0, 'RolledOut']]);
+    expect(ends({ accelerators: [{ type: 'A100', countPerNode: gpusPerNode }] })).toEqual([[0, 'RolledOut']]);
   });
 
   it('the ones with the highest ordinals when there are fewer to be', () => {

@@ -1,5 +1,6 @@
-import { END_REASON, type HeldReplica, LABEL } from '../api/index.ts';
+import { END_REASON, type HeldReplica, LABEL, type ModelServing } from '../api/index.ts';
 import type { MemberPod, MemberReplica } from '../regions/index.ts';
+import { asksForAccelerators } from '../workloads/admission.ts';
 import {
   notScheduled,
   onLostNode,
@@ -64,6 +65,8 @@ export interface RolloutInput {
   /** Hash of the present templates; undefined: they cannot be obeyed, what runs stays. */
   readonly revision: string | undefined;
   readonly shapeHash: string;
+  /** Accelerators that the spec asks for. */
+  readonly accelerators: ModelServing['spec']['accelerators'];
   /** Why the present spec is refused. */
   readonly refused?: string | undefined;
   readonly rolling?: number | undefined;
@@ -131,7 +134,8 @@ function stillRolling(rest: readonly HeldReplica[], { rolling, replicas, suspend
 function nextToRoll(rest: readonly HeldReplica[], input: RolloutInput): number | undefined {
   const old = rest.filter((held) => {
     const revision = input.view(held)?.revision;
-    return input.revision !== undefined && revision !== undefined && revision !== input.revision;
+    if (input.revision === undefined || revision === undefined) return false;
+    return revision !== input.revision || !asksForAccelerators(input.accelerators, held);
   });
   const busy = stillRolling(rest, input);
   if (busy !== undefined) return old.find(({ replica }) => replica === busy)?.replica;

@@ -68,6 +68,7 @@ export class ServingReconciler {
       preemptedBy: (replica) => scheduler.preemptedBy(replicaKey(serving.metadata.uid ?? '', replica)),
       revision: honoured.status === 'True' ? evaluation.revision : undefined,
       shapeHash: evaluation.shapeHash,
+      accelerators: serving.spec.accelerators,
       refused: honoured.status === 'False' ? honoured.message : undefined,
       rolling: serving.status?.rollingReplica,
       held,

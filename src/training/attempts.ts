@@ -4,8 +4,9 @@ import { energyFactsOf, holdingOf, type Meter } from '../energy/index.ts';
 import { boardsPerNode } from '../hub/index.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound, isRefused, isUnreachable } from '../kube/errors.ts';
-import { JOBS } from '../kube/resource.ts';
+import { JOBS, type KubeObject } from '../kube/resource.ts';
 import type { Member, MemberJob, MemberPod } from '../regions/index.ts';
+import { asksForAccelerators } from '../workloads/admission.ts';
 import { lastCheckpointMs } from '../workloads/checkpoint.ts';
 import { type ConditionValue, isTrue } from '../workloads/conditions.ts';
 import { dispatchRefused } from '../workloads/honour.ts';
@@ -143,7 +144,7 @@ export class Attempts {
     const name = jobName(metadata.name, admission.attempt);
     const job = member.jobs.get(`${namespace}/${name}`);
     if (job === undefined || job.metadata.labels[LABEL.workloadUid] !== metadata.uid) {
-      return placed ? this.#missingJob(member, namespace, name) : this.#dispatch(training, member);
+      return placed ? this.#missingJob(member, namespace, name, metadata.uid) : this.#dispatch(training, member);
     }
     const pods = member.pods
       .byIndex('workload', metadata.uid ?? '')
@@ -185,8 +186,8 @@ export class Attempts {
   }
 
   /** Absent from the cache after it was made: asks the server, the cache may be behind. */
-  async #missingJob(member: Member, namespace: string, name: string): Promise<AttemptResult> {
-    const live = await jobExists(member.client, namespace, name);
+  async #missingJob(member: Member, namespace: string, name: string, uid = ''): Promise<AttemptResult> {
+    const live = await jobExists(member.client, namespace, name, uid);
     if (live) return { placed: true, gone: false, requeueAfterMs: REMOVAL_RETRY_MS };
     const message = `Job ${namespace}/${name} in ${member.name} was deleted by somebody else`;
     return { placed: true, gone: false, end: { reason: END_REASON.JobLost, message, avoid: [] } };
@@ -294,15 +295,9 @@ export class Attempts {
   }
 }
 
-/** Whether the pods that were admitted are those that the spec asks for; it can change while nobody watches. */
-function isWhatRuns({ trainer, accelerators }: ModelTraining['spec'], admission: Admission): boolean {
-  if (decodeAssignment(admission.assignment).length !== trainer.numNodes) return false;
-  const { accelerator, gpusPerNode } = admission;
-  return (
-    accelerators.length === 0 ||
-    accelerators.some(({ type, countPerNode }) => type === accelerator && countPerNode === gpusPerNode)
-  );
-}
+/** Whether the pods that were admitted are those that the spec asks for. */
+const isWhatRuns = ({ trainer, accelerators }: ModelTraining['spec'], admission: Admission): boolean =>
+  decodeAssignment(admission.assignment).length === trainer.numNodes && asksForAccelerators(accelerators, admission);
 
 const sooner = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
@@ -314,10 +309,11 @@ const waitFor = (unreachable: string): AttemptResult => ({
   requeueAfterMs: UNREACHABLE_RETRY_MS,
 });
 
-async function jobExists(client: KubeClient, namespace: string, name: string): Promise<boolean> {
+/** Whether the Job of that name is there and is the workload's; somebody else may have put another in its place. */
+async function jobExists(client: KubeClient, namespace: string, name: string, uid: string): Promise<boolean> {
   try {
-    await client.get(JOBS, { namespace, name });
-    return true;
+    const { metadata } = await client.get<KubeObject>(JOBS, { namespace, name });
+    return metadata.labels?.[LABEL.workloadUid] === uid;
   } catch (error) {
     if (isNotFound(error)) return false;
     throw error;

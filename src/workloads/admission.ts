@@ -1,4 +1,4 @@
-import type { Admission } from '../api/index.ts';
+import type { Admission, ModelTraining } from '../api/index.ts';
 import { encodeAssignment } from '../core/assignment.ts';
 import type { Admit } from '../core/model.ts';
 
@@ -24,3 +24,10 @@ export function admissionOf(
     assignment: encodeAssignment(admit.nodes),
   };
 }
+
+/** Whether a spec asks for the accelerators that were admitted. It can change while nobody watches: suspended, edited, resumed. */
+export const asksForAccelerators = (
+  asked: ModelTraining['spec']['accelerators'],
+  { accelerator, gpusPerNode }: Pick<Admission, 'accelerator' | 'gpusPerNode'>,
+): boolean =>
+  asked.length === 0 || asked.some(({ type, countPerNode }) => type === accelerator && countPerNode === gpusPerNode);

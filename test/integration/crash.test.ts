@@ -226,6 +226,22 @@ describe('an operator that is killed', () => {
       60_000,
     );
     expect(again.status?.attempt).toBe(2);
+    // Nobody sees that it was suspended meanwhile, and asks for fewer pods.
+    await crash();
+    await hub.mergePatch(TRAININGS, { ...key('kill-suspending'), body: { spec: { suspend: true } } });
+    const smaller = { suspend: false, trainer: { numNodes: 2 } };
+    await hub.mergePatch(TRAININGS, { ...key('kill-suspending'), body: { spec: smaller } });
+    await start();
+    const third = await untilObject<Training>(
+      hub,
+      TRAININGS,
+      key('kill-suspending'),
+      'Running with two pods',
+      (object) => object.status?.phase === 'Running' && object.status.attempt === 3,
+    );
+    expect(third.status?.attempts?.at(-1)?.endReason).toBe('SpecChanged');
+    const pods = await west.list<Pod>(PODS, { namespace: 'team', labelSelector: 'aidc.dev/workload=kill-suspending' });
+    expect(pods.items).toHaveLength(2);
     await hub.delete(TRAININGS, key('kill-suspending'));
     await eventually('gone', async () => (await get('kill-suspending')) === undefined);
   });
