@@ -270,7 +270,7 @@ describe('aidc-operator agent', () => {
     expect(await agent.value('aidc_agent_sample_errors_total', 'reason="exit"')).toBeGreaterThanOrEqual(1);
     expect(await agent.value('aidc_agent_sample_errors_total', 'reason="parse"')).toBeGreaterThanOrEqual(1);
     await agent.until((gap) => Number(gap) > 3, 'aidc_gpu_energy_gap_seconds_total', A);
-    expect(agent.log).toContain('ended with code 15 after 2 documents');
+    await expect.poll(() => agent.log, { timeout: 60_000 }).toContain('ended with code 15 after 2 documents');
     expect(fake.left.length).toBeLessThanOrEqual(1);
     expect((await agent.get('/livez')).status).toBe(200);
   }, 240_000);
@@ -324,7 +324,7 @@ describe('aidc-operator agent', () => {
     await agent.until((held) => held === 1, 'aidc_gpu_allocated', B);
     expect(await agent.value('aidc_gpu_allocated', A)).toBe(0);
     expect(await agent.value('aidc_agent_pod_mapping_unknown_devices')).toBe(1);
-    expect(agent.log).toContain('no boards: gpu-0-mig-19-0-1');
+    await expect.poll(() => agent.log, { timeout: 60_000 }).toContain('no boards: gpu-0-mig-19-0-1');
   }, 180_000);
 
   it('shares out a board in MIG mode by multiprocessors', async () => {
