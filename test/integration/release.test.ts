@@ -233,9 +233,12 @@ describe('uninstalling a release whose CRDs go with it', () => {
 
   it('ends at once, with nothing left of the release', async () => {
     await shell.sh('helm uninstall aidc-operator -n aidc-system --timeout 200s', here());
-    expect(await shell.sh('kubectl get crd -o name', here())).toBe('');
+    // Objects with dependents go in the background.
+    const patient = { timeout: 60_000, interval: 500 };
+    await expect.poll(() => shell.sh('kubectl get crd -o name', here()), patient).toBe('');
     const left = 'kubectl get clusterrole,clusterrolebinding -o name | grep aidc || true';
-    expect(await shell.sh(left, here())).toMatch(/^(.*test-(kinds|agents)\n)*$/);
-    expect(await shell.sh('kubectl get job,deployment,daemonset -n aidc-system -o name', here())).toBe('');
+    await expect.poll(() => shell.sh(left, here()), patient).toMatch(/^(.*test-(kinds|agents)\n)*$/);
+    const runs = 'kubectl get job,deployment,daemonset -n aidc-system -o name';
+    await expect.poll(() => shell.sh(runs, here()), patient).toBe('');
   }, 300_000);
 });
