@@ -38,12 +38,14 @@ function setUp() {
   const controller = datasetController({
     hub: hub as unknown as HubStores,
     status: {
-      writeObject: async (_resource, object, status) => {
+      writeObject: async (_resource, object, status, store) => {
         if (JSON.stringify(object.status) === JSON.stringify(status)) return { outcome: 'unchanged' };
         written.push(status);
         version += 1;
         const metadata = { ...object.metadata, resourceVersion: String(version) };
-        return { outcome: 'written', object: { ...object, metadata, status } };
+        const stored = { ...object, metadata, status };
+        store?.applyIfCurrent(stored, object.metadata.resourceVersion);
+        return { outcome: 'written', object: stored };
       },
     },
     events: { event: (_object, type, reason, note) => void events.push(`${type} ${reason}: ${note}`) },

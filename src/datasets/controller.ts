@@ -64,10 +64,8 @@ async function reconcile(key: string, { hub, status, clock }: DatasetControllerO
     usedBy: hub.trainings.countByIndex(BY_DATASET, key),
     nowMs: clock.now(),
   });
-  const { outcome, object } = await status.writeObject(DATASETS, dataset, wanted);
-  if (outcome === 'conflict') return { requeueAfterMs: 20 };
-  if (object !== undefined) hub.datasets.applyIfCurrent(object, dataset.metadata.resourceVersion);
-  return undefined;
+  const { outcome } = await status.writeObject(DATASETS, dataset, wanted, hub.datasets);
+  return outcome === 'conflict' ? { requeueAfterMs: 20 } : undefined;
 }
 
 /** Keys of the Datasets that an unfinished training names. */

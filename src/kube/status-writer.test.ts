@@ -71,6 +71,23 @@ describe('StatusWriter', () => {
     expect(metrics.value('aidc_status_writes_total', { resource: 'things.x.dev', outcome: 'superseded' })).toBe(1);
   });
 
+  it('puts what was written into the store, each by the version it was derived from', async () => {
+    const { writer, calls } = setup();
+    const seen: unknown[] = [];
+    const store = {
+      applyIfCurrent: (object: object, basedOn: string | undefined) => {
+        seen.push([object, basedOn]);
+        return true;
+      },
+    };
+    const written = writer.writeObject(THINGS, thing('a', '1'), { n: 1 }, store);
+    const refused = writer.writeObject(THINGS, thing('b', '1'), { n: 1 }, store);
+    calls[0]?.resolve(thing('a', '2'));
+    calls[1]?.reject(new KubeError('x', { status: 409, reason: 'Conflict' }));
+    await Promise.all([written, refused]);
+    expect(seen).toEqual([[thing('a', '2'), '1']]);
+  });
+
   it('does not send what was derived from a version that it has just replaced', async () => {
     const { writer, calls, metrics } = setup();
     const first = writer.write(THINGS, thing('a', '1'), { n: 1 });

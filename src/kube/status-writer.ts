@@ -4,6 +4,7 @@ import { isConflict, isNotFound } from './errors.ts';
 import { type Json, minimalMergePatch } from './merge-patch.ts';
 import { type KubeObject, objectKey, type Resource, resourceName } from './resource.ts';
 import { Slots } from './slots.ts';
+import type { Store } from './store.ts';
 
 /**
  * written: stored. unchanged: it was so already, nothing was sent. conflict: the object changed since the version the
@@ -13,7 +14,7 @@ export type WriteOutcome = 'written' | 'unchanged' | 'conflict' | 'gone';
 
 export interface StatusWriteResult<T> {
   readonly outcome: WriteOutcome;
-  /** The object as stored, when written; put it into the store with `applyIfCurrent`. */
+  /** The object as stored, when written. */
   readonly object?: T;
 }
 
@@ -25,10 +26,14 @@ export interface StatusWriterOptions {
   readonly metrics?: RuntimeMetrics;
 }
 
+/** Where what was written is seen before the watch brings it. */
+export type SeenIn<T extends KubeObject> = Pick<Store<T>, 'applyIfCurrent'>;
+
 interface Wanted {
   readonly resource: Resource;
   readonly object: KubeObject;
   readonly status: object;
+  readonly store: SeenIn<KubeObject> | undefined;
   readonly settle: PromiseWithResolvers<StatusWriteResult<KubeObject>>;
 }
 
@@ -74,14 +79,16 @@ export class StatusWriter {
     return (await this.writeObject(resource, object, status)).outcome;
   }
 
-  /** As `write`, and gives the stored object, so that it can be seen before the watch brings it. */
+  /** As `write`, and gives the object as stored, which `store` has from then on. */
   writeObject<T extends KubeObject & { status?: object }>(
     resource: Resource,
     object: T,
     status: object,
+    store?: SeenIn<T>,
   ): Promise<StatusWriteResult<T>> {
     const key = `${resource.group}/${resource.plural}/${objectKey(object)}`;
-    const wanted: Wanted = { resource, object, status, settle: Promise.withResolvers() };
+    const seenIn = store as SeenIn<KubeObject> | undefined;
+    const wanted: Wanted = { resource, object, status, store: seenIn, settle: Promise.withResolvers() };
     const lane = this.#lanes.get(key);
     if (lane) this.#supersede(lane, wanted);
     else void this.#drain(key, wanted);
@@ -121,6 +128,7 @@ export class StatusWriter {
   async #send(wanted: Wanted): Promise<boolean> {
     try {
       const result = await this.#patch(wanted);
+      if (result.object) wanted.store?.applyIfCurrent(result.object, wanted.object.metadata.resourceVersion);
       this.#settle(wanted, result);
       const version = result.object?.metadata.resourceVersion;
       return version !== undefined && version !== wanted.object.metadata.resourceVersion;

@@ -37,12 +37,15 @@ function setUp(over: { ready?: boolean; queues?: ReturnType<typeof queue>[]; out
     scheduler: { snapshot: () => snapshot({ queues: state.queues }) },
     namespaces: { excluded: () => [] },
     status: {
-      writeObject: async (_resource, object, status) => {
+      writeObject: async (_resource, object, status, store) => {
         calls.push('write');
         const outcome = over.outcome ?? 'written';
         version += 1;
         const metadata = { ...object.metadata, resourceVersion: String(version) };
-        return outcome === 'written' ? { outcome, object: { ...object, metadata, status } } : { outcome };
+        if (outcome !== 'written') return { outcome };
+        const stored = { ...object, metadata, status };
+        store?.applyIfCurrent(stored, object.metadata.resourceVersion);
+        return { outcome, object: stored };
       },
     },
     ready: () => state.ready,

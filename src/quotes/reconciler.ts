@@ -56,10 +56,9 @@ export class QuoteReconciler {
     if (given.missing && this.#watches.elapsed(key, true) < UNSEEN_GRACE_MS) return { requeueAfterMs: UNSEEN_RETRY_MS };
     this.#watches.elapsed(key, false);
     const next = answeredStatus(quote, given, nowMs);
-    const { outcome, object } = await status.writeObject(QUOTES, quote, next);
+    const { outcome } = await status.writeObject(QUOTES, quote, next, hub.quotes);
     if (outcome === 'conflict') return { requeueAfterMs: 20 };
     if (outcome === 'gone') return undefined;
-    if (object !== undefined) hub.quotes.applyIfCurrent(object, quote.metadata.resourceVersion);
     return this.#wait({ ...quote, status: next });
   }
 

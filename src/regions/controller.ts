@@ -90,12 +90,9 @@ async function reconcile(key: string, options: RegionControllerOptions): Promise
   }
   const nowMs = clock.now();
   const wanted = deriveStatus(object, observe(object, member, nowMs, options.metering));
-  const result = await status.writeObject(RESOURCE, object as RegionalCluster & KubeObject, wanted);
-  if (result.outcome === 'conflict') return { requeueAfterMs: SOON_MS };
-  if (result.outcome === 'written' && result.object !== undefined) {
-    clusters.applyIfCurrent(result.object, object.metadata.resourceVersion);
-    tell(object, wanted, options);
-  }
+  const { outcome } = await status.writeObject(RESOURCE, object as RegionalCluster & KubeObject, wanted, clusters);
+  if (outcome === 'conflict') return { requeueAfterMs: SOON_MS };
+  if (outcome === 'written') tell(object, wanted, options);
   const again = deleted ? await protection?.release(RESOURCE, object) : undefined;
   return { requeueAfterMs: again ?? untilNext(nowMs) };
 }

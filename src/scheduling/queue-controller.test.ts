@@ -50,7 +50,7 @@ function setUp(outcomes: (WriteOutcome | Error)[] = []) {
     },
     workloads: [{ subscribe: (handler) => touched.push(handler) }],
     status: {
-      writeObject: async (_resource, object, status) => {
+      writeObject: async (_resource, object, status, store) => {
         const { name } = object.metadata;
         if (JSON.stringify(object.status) === JSON.stringify(status)) return { outcome: 'unchanged' };
         writes.push({ at: clock.monotonic(), name, pending: (status as { pending?: number }).pending });
@@ -58,10 +58,9 @@ function setUp(outcomes: (WriteOutcome | Error)[] = []) {
         if (outcome instanceof Error) throw outcome;
         if (outcome !== 'written') return { outcome };
         version += 1;
-        return {
-          outcome,
-          object: { ...object, metadata: { ...object.metadata, resourceVersion: String(version) }, status },
-        };
+        const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(version) }, status };
+        store?.applyIfCurrent(stored, object.metadata.resourceVersion);
+        return { outcome, object: stored };
       },
     },
     events: { event: () => {} },

@@ -123,8 +123,7 @@ class QueuePass {
   ): Promise<boolean> {
     const { queues, status, events, logger } = this.#options;
     try {
-      const { outcome, object: stored } = await status.writeObject(RESOURCE, object, wanted);
-      if (stored !== undefined) queues.applyIfCurrent(stored, object.metadata.resourceVersion);
+      const { outcome } = await status.writeObject(RESOURCE, object, wanted, queues);
       if (outcome === 'written') {
         for (const { type, reason, message, key } of news)
           events.event(object, type, reason, message, { messageKey: key });

@@ -97,10 +97,9 @@ export class ServingBinder implements Binder {
     if (valid.length === 0) return results;
     const tenant = tenantOf(hub, serving.metadata.namespace ?? '');
     const next = admittedStatus(serving, valid, evaluation, epoch, tenant, nowMs);
-    const { outcome, object } = await status.writeObject(SERVINGS, serving, next);
+    const { outcome, object } = await status.writeObject(SERVINGS, serving, next, hub.servings);
     const stored = new Set(object?.status?.admissions?.map(({ attempt }) => attempt));
     const all = (next.admissions ?? []).every(({ attempt }) => stored.has(attempt));
-    if (object !== undefined) hub.servings.applyIfCurrent(object, serving.metadata.resourceVersion);
     if (outcome === 'written' && all) tellAdmission(this.#deps.life, serving, object?.status ?? {});
     for (const { workload, decision } of valid) {
       const bound = outcome === 'written' && all;
@@ -124,11 +123,9 @@ export class ServingBinder implements Binder {
     if (serving.status?.admissions?.some((held) => held.replica === replica) === true) return false;
     const others = (serving.status?.nominations ?? []).filter((entry) => entry.replica !== replica);
     const nominations = [...others, { replica, ...nominationStatus(nomination) }];
-    const { outcome, object } = await this.#deps.status.writeObject(SERVINGS, serving, {
-      ...serving.status,
-      nominations,
-    });
-    if (object !== undefined) this.#deps.hub.servings.applyIfCurrent(object, serving.metadata.resourceVersion);
+    const { status, hub } = this.#deps;
+    const next = { ...serving.status, nominations };
+    const { outcome, object } = await status.writeObject(SERVINGS, serving, next, hub.servings);
     return outcome === 'written' && object?.status?.nominations?.some((entry) => entry.replica === replica) === true;
   }
 

@@ -98,9 +98,8 @@ export class ServingReconciler {
         avoidMs: settings.avoidMs,
       }),
     );
-    const { outcome, object } = await status.writeObject(SERVINGS, serving, next);
+    const { outcome, object } = await status.writeObject(SERVINGS, serving, next, hub.servings);
     if (outcome === 'conflict') return { requeueAfterMs: 20 };
-    if (object !== undefined) hub.servings.applyIfCurrent(object, serving.metadata.resourceVersion);
     if (outcome === 'written') this.#tell(serving, next);
     if (object !== undefined) {
       const isKnown = (cluster: string): boolean => hub.clusters.get(cluster) !== undefined;

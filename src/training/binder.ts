@@ -1,4 +1,4 @@
-import { CONDITION, FINALIZER, type ModelTraining, runKey } from '../api/index.ts';
+import { CONDITION, FINALIZER, type ModelTraining, type ModelTrainingStatus, runKey } from '../api/index.ts';
 import { decodeAssignment } from '../core/assignment.ts';
 import type { Admit, Nominated, NotAdmitted } from '../core/model.ts';
 import { declaredAccelerators, priorityOf, queueOf, regionOf, TRAININGS, tenantOf } from '../hub/index.ts';
@@ -117,9 +117,13 @@ export class TrainingBinder implements Binder {
     const training = this.#deps.hub.trainings.get(`${workload.namespace}/${workload.name}`);
     if (training?.metadata.uid !== workload.key || training.status?.admission !== undefined) return false;
     const status = { ...training.status, nomination: nominationStatus(nomination) };
-    const { outcome, object } = await this.#deps.status.writeObject(TRAININGS, training, status);
-    if (object !== undefined) this.#deps.hub.trainings.applyIfCurrent(object, training.metadata.resourceVersion);
+    const { outcome, object } = await this.#write(training, status);
     return outcome === 'written' && object?.status?.nomination?.until === status.nomination.until;
+  }
+
+  #write(training: ModelTraining, next: ModelTrainingStatus) {
+    const { status, hub } = this.#deps;
+    return status.writeObject(TRAININGS, training, next, hub.trainings);
   }
 
   wake({ namespace, name }: { namespace: string; name: string }): void {
@@ -137,9 +141,8 @@ export class TrainingBinder implements Binder {
     if (evaluation.workload?.classKey !== workload.classKey || training.spec.suspend) return { result: 'conflict' };
     const tenant = training.status?.tenant ?? tenantOf(this.#deps.hub, workload.namespace);
     const next = admittedStatus(training, admit, evaluation, epoch, tenant, nowMs);
-    const { outcome, object } = await this.#deps.status.writeObject(TRAININGS, training, next);
+    const { outcome, object } = await this.#write(training, next);
     if (outcome === 'gone') return { result: 'gone' };
-    if (object !== undefined) this.#deps.hub.trainings.applyIfCurrent(object, training.metadata.resourceVersion);
     // A newer write of the same object may have gone out in this one's place.
     const stored = object?.status;
     if (outcome !== 'written' || stored === undefined || stored.admission?.attempt !== next.attempt)

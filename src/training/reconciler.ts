@@ -72,9 +72,9 @@ export class TrainingReconciler {
       ...(attempt.unreachable === undefined ? {} : { unreachable: attempt.unreachable }),
     };
     const next = this.#freshAvoid(deriveStatus(training, sight));
-    const { outcome, object } = await this.#deps.status.writeObject(TRAININGS, training, next);
+    const { status, hub } = this.#deps;
+    const { outcome, object } = await status.writeObject(TRAININGS, training, next, hub.trainings);
     if (outcome === 'conflict') return { requeueAfterMs: 20 };
-    if (object !== undefined) this.#deps.hub.trainings.applyIfCurrent(object, training.metadata.resourceVersion);
     if (outcome === 'written') this.#tell(training, next);
     if (object !== undefined) tellProgress(this.#deps.life, training, object.status ?? {});
     return this.#again(training, next, attempt, nowMs);
