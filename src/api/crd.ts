@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { exampleOf, inFlow } from './examples.ts';
 import { GROUP, VERSION } from './group.ts';
-import type { KindDefinition, ValidationRule } from './kind.ts';
+import { crdName, type KindDefinition, type ValidationRule } from './kind.ts';
 
 /** A node of an OpenAPI v3 schema, as JSON. */
 export interface SchemaNode {
@@ -63,7 +63,7 @@ export function customResourceDefinition(kind: KindDefinition): object {
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
-    metadata: { name: `${kind.plural}.${GROUP}` },
+    metadata: { name: crdName(kind) },
     spec: {
       group: GROUP,
       scope: kind.namespaced ? 'Namespaced' : 'Cluster',

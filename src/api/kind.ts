@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { MAX_NAME_LENGTH } from './group.ts';
+import { GROUP, MAX_NAME_LENGTH } from './group.ts';
 
 /** metadata as the API server sends it; times are RFC 3339 strings. */
 export interface ObjectMeta {
@@ -52,6 +52,9 @@ export interface KindDefinition {
   readonly columns: readonly PrinterColumn[];
   readonly scale?: { specPath: string; statusPath: string; selectorPath: string };
 }
+
+/** Name of its CustomResourceDefinition. */
+export const crdName = ({ plural }: Pick<KindDefinition, 'plural'>): string => `${plural}.${GROUP}`;
 
 export const immutable: ValidationRule = { rule: 'self == oldSelf', message: 'this field is immutable.' };
 

@@ -48,8 +48,20 @@ export const resources = z
   .meta({ description: 'Resources of each pod other than the accelerators. Default {}.' });
 export type Resources = z.output<typeof resources>;
 
+/** Variables that tell a program of its placement: by how they begin, and by name. */
+const RESERVED_ENV = {
+  prefixes: ['PET_', 'AIDC_'],
+  names: [
+    ...['MASTER_ADDR', 'MASTER_PORT', 'NNODES', 'NODE_RANK'],
+    ...['JAX_NUM_PROCESSES', 'JAX_PROCESS_ID', 'JAX_COORDINATOR_ADDRESS'],
+  ],
+};
+
+export const isReservedEnv = (name: string): boolean =>
+  RESERVED_ENV.names.includes(name) || RESERVED_ENV.prefixes.some((prefix) => name.startsWith(prefix));
+
 const reservedEnv = {
-  rule: "!has(self.env) || self.env.all(e, !e.name.startsWith('PET_') && !e.name.startsWith('AIDC_') && !(e.name in ['MASTER_ADDR','MASTER_PORT','NNODES','NODE_RANK','JAX_NUM_PROCESSES','JAX_PROCESS_ID','JAX_COORDINATOR_ADDRESS']))",
+  rule: `!has(self.env) || self.env.all(e, ${RESERVED_ENV.prefixes.map((prefix) => `!e.name.startsWith('${prefix}')`).join(' && ')} && !(e.name in [${RESERVED_ENV.names.map((name) => `'${name}'`).join(',')}]))`,
   message:
     'env must not set PET_*, AIDC_*, MASTER_ADDR, MASTER_PORT, NNODES, NODE_RANK or JAX_*: the operator sets them from the placement.',
 };

@@ -1,6 +1,6 @@
 import type { SchemaNode } from '../api/crd.ts';
 import { rootSchema } from '../api/crd.ts';
-import { GROUP, KINDS, type KindDefinition, VERSION } from '../api/index.ts';
+import { crdName, KINDS, type KindDefinition, VERSION } from '../api/index.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isForbidden, isNotFound } from '../kube/errors.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS, type KubeObject } from '../kube/resource.ts';
@@ -159,8 +159,6 @@ function schemaOf(kind: KindDefinition): SchemaNode {
   ours.set(kind, known);
   return known;
 }
-
-const crdName = (kind: KindDefinition): string => `${kind.plural}.${GROUP}`;
 
 function judge(kind: KindDefinition, installed: InstalledCrd): Finding {
   const crd = crdName(kind);

@@ -1,5 +1,6 @@
-import type { Admission, ModelServing, ModelTraining } from '../api/index.ts';
+import type { ModelServing, ModelTraining } from '../api/index.ts';
 import { assignmentSummary } from '../core/assignment.ts';
+import { admissionsOf } from './workloads.ts';
 
 /** What one admission held in a region. */
 export interface HeldPlace {
@@ -16,13 +17,11 @@ export type Place = Pick<HeldPlace, 'region' | 'currency'>;
 
 /** What a workload holds, or held last. @param placeOf a cluster, where it is known */
 export function heldOf(
-  { status }: ModelTraining | ModelServing,
+  workload: ModelTraining | ModelServing,
   before: readonly HeldPlace[],
   placeOf: (cluster: string) => Place | undefined,
 ): readonly HeldPlace[] {
-  const admissions: readonly Admission[] =
-    status === undefined ? [] : 'admissions' in status ? (status.admissions ?? []) : admissionsOf(status);
-  const held = admissions.map(({ attempt, cluster, assignment, gpusPerNode, admittedAt }): HeldPlace => {
+  const held = admissionsOf(workload).map(({ attempt, cluster, assignment, gpusPerNode, admittedAt }): HeldPlace => {
     const { podCount } = assignmentSummary(assignment);
     const known = before.find((place) => place.attempt === attempt);
     const { region = '', currency = '' } = known ?? placeOf(cluster) ?? {};
@@ -36,9 +35,6 @@ export function heldOf(
   // Nothing more is used of what it held last; where that was, what comes late is counted.
   return held.length > 0 ? held : before.map((place) => ({ ...place, gpus: 0 }));
 }
-
-const admissionsOf = (status: object): readonly Admission[] =>
-  'admission' in status && status.admission !== undefined ? [status.admission as Admission] : [];
 
 interface Seen {
   readonly held: readonly HeldPlace[];

@@ -101,10 +101,7 @@ export class Workloads {
   *held(cluster: string): Iterable<HeldRun> {
     for (const [uid, { object }] of this.#byUid) {
       if (this.#gone.has(uid)) continue;
-      const { status } = object;
-      const admissions: readonly Admission[] =
-        status === undefined ? [] : 'admissions' in status ? (status.admissions ?? []) : admissionsOf(object);
-      for (const admission of admissions) {
+      for (const admission of admissionsOf(object)) {
         if (admission.cluster !== cluster) continue;
         const run = runKey(uid, admission.attempt);
         const owner = this.owner(run);
@@ -135,8 +132,12 @@ export class Workloads {
   }
 }
 
-const admissionsOf = ({ status }: ModelTraining | ModelServing): readonly Admission[] =>
-  status !== undefined && 'admission' in status && status.admission !== undefined ? [status.admission] : [];
+/** What a workload of either kind holds nodes by. */
+export function admissionsOf({ status }: ModelTraining | ModelServing): readonly Admission[] {
+  if (status === undefined) return [];
+  if ('admissions' in status) return status.admissions ?? [];
+  return 'admission' in status && status.admission !== undefined ? [status.admission] : [];
+}
 
 function trainingTimes({ status = {} }: ModelTraining, attempt: number, isGone: boolean, skewMs: number): RunTimes {
   const record = status.attempts?.find((one) => one.attempt === attempt);

@@ -1,4 +1,4 @@
-import { GROUP, KINDS, VERSION } from '../api/index.ts';
+import { crdName, GROUP, KINDS, VERSION } from '../api/index.ts';
 import type { Resource } from '../kube/resource.ts';
 
 const resources = KINDS.map(
@@ -12,4 +12,4 @@ export const IN_ORDER_OF_DELETION: readonly (readonly Resource[])[] = [
 ];
 
 export const TRAININGS = resources.find(({ kind }) => kind === 'ModelTraining') as Resource;
-export const CRD_NAMES: readonly string[] = resources.map(({ plural }) => `${plural}.${GROUP}`);
+export const CRD_NAMES: readonly string[] = KINDS.map(crdName);

@@ -41,7 +41,7 @@ export function viewReplica(sight: ReplicaSight): ReplicaView {
   const end =
     onLostNode(sight, active) ?? (ready ? undefined : (refused(sight, active) ?? notScheduled(sight, active)));
   const revision = objects[0]?.metadata.labels[LABEL.revision];
-  const message = ready ? undefined : (whatPodsWaitFor(active)?.message ?? `${up} of ${pods} pods ready`);
+  const message = ready ? undefined : (whatPodsWaitFor(active) ?? `${up} of ${pods} pods ready`);
   return {
     placed,
     ready,

@@ -40,7 +40,7 @@ export function viewAttempt(sight: AttemptSight): AttemptView {
     sight.members.filter((pod) => pod.phase === 'Succeeded').length,
   );
   const end = attemptEnd(sight, active);
-  const waiting = whatPodsWaitFor(active)?.message;
+  const waiting = whatPodsWaitFor(active);
   return {
     bind: end === undefined ? podsToBind(sight, active) : [],
     ready,

@@ -3,6 +3,8 @@
  * everything else is refused with a sentence, never dropped.
  */
 
+import { isReservedEnv } from '../api/index.ts';
+
 /** The parts of a PodTemplateSpec we look at; everything else passes through untouched. */
 export interface PodTemplate {
   metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
@@ -128,16 +130,12 @@ function containerProblems(spec: PodSpec, path: string, main: string, needsMain:
   return out;
 }
 
-/** Variables that tell a program of its placement. */
-const RESERVED_ENV =
-  /^(PET_.*|AIDC_.*|MASTER_ADDR|MASTER_PORT|NNODES|NODE_RANK|JAX_NUM_PROCESSES|JAX_PROCESS_ID|JAX_COORDINATOR_ADDRESS)$/;
-
 /** Of the container that we fill: what we would write over. @param hasImage the template gives its image */
 function mainProblems(container: Container, at: string, hasImage: boolean): string[] {
   const out: string[] = [];
   if (!hasImage && isSet(container.image)) out.push(`${at}.image is refused: set spec.trainer.image.`);
   for (const entry of Array.isArray(container.env) ? container.env : []) {
-    if (!RESERVED_ENV.test(entry?.name ?? '')) continue;
+    if (!isReservedEnv(entry?.name ?? '')) continue;
     out.push(`${at}.env ${entry.name} is refused: the operator sets it from the placement.`);
   }
   return out;

@@ -80,18 +80,16 @@ function avoidNodes(pods: readonly MemberPod[], reason: 'NodeLost' | 'BindConfli
   return [...new Set(pods.map((pod) => pod.nodeName ?? ''))].filter(Boolean).map((node) => ({ node, reason }));
 }
 
-/** What a pod that is not ready waits for, by the first of which it is known; `word` is the kubelet's or ours. */
-export function whatPodsWaitFor(
-  active: readonly MemberPod[],
-): { readonly word: string; readonly message: string } | undefined {
+/** What a pod that is not ready waits for, by the first of which it is known. */
+export function whatPodsWaitFor(active: readonly MemberPod[]): string | undefined {
   for (const pod of active) {
     const { name } = pod.metadata;
     if (pod.waitingReason !== undefined) {
       const more = pod.waitingMessage === undefined ? '' : `: ${pod.waitingMessage}`;
-      return { word: pod.waitingReason, message: `pod ${name} waits, ${pod.waitingReason}${more}` };
+      return `pod ${name} waits, ${pod.waitingReason}${more}`;
     }
     if (pod.nodeName === undefined && pod.unschedulableMessage !== undefined) {
-      return { word: 'Unschedulable', message: `pod ${name} is not scheduled: ${pod.unschedulableMessage}` };
+      return `pod ${name} is not scheduled: ${pod.unschedulableMessage}`;
     }
   }
   return undefined;
