@@ -140,6 +140,7 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     client,
     namespace: config.namespace,
     periodMs: config.ledgerSeconds * 1000,
+    events,
     clock,
     logger,
     metrics,
@@ -172,7 +173,11 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     ...shared,
     clusters: hub.clusters,
     protection,
-    metering: (member) => ledger.metering(member),
+    metering: (member) => ({
+      metered: ledger.metering(member),
+      boards: ledger.boards(member.name),
+      powerDrawWatts: ledger.clusterDraw(member.name)?.facilityWatts,
+    }),
   });
   ledger.onMetering((cluster) => regions.enqueue(cluster));
   const controllers: Controller[] = [

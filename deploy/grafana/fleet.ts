@@ -166,25 +166,39 @@ export const fleet: Dashboard = {
       [
         timeseries({
           title: 'Power at the facility',
-          description: 'Of all nodes whose agents report, whoever holds their boards.',
+          description: 'As agents measured it last, of all boards that they watch, whoever holds them.',
           unit: 'watt',
-          width: 8,
-          queries: [{ expr: power('aidc_region_energy_joules_total'), legend: '{{cluster}}' }],
+          width: 6,
+          queries: [
+            {
+              expr: once('aidc_region_power_draw_watts{region=~"$region", scope="facility"}', ...PLACE),
+              legend: '{{cluster}}',
+            },
+          ],
         }),
         timeseries({
           title: 'Power of boards that nobody holds',
           description: 'With their part of the overhead of nodes, at the facility.',
           unit: 'watt',
-          width: 8,
+          width: 6,
           queries: [{ expr: power('aidc_region_unallocated_energy_joules_total'), legend: '{{cluster}}' }],
         }),
         timeseries({
           title: 'Nodes by their agents',
           description:
-            'reporting; silent: no report for 5 minutes; missing: no agent. Energy of the last two is an estimate.',
-          width: 8,
+            'reporting; blind: the agent cannot measure; silent: no report for 5 minutes; missing: no agent. Of all but the first energy is an estimate.',
+          width: 6,
           queries: [
             { expr: once(`aidc_region_metered_nodes${CHOSEN}`, ...PLACE, 'state'), legend: '{{cluster}} {{state}}' },
+          ],
+        }),
+        timeseries({
+          title: 'Boards by their health',
+          description:
+            'As agents see them. lost: does not answer any more; degraded: asks for help; unknown: there is no sample.',
+          width: 6,
+          queries: [
+            { expr: once(`aidc_region_gpu_health${CHOSEN}`, ...PLACE, 'state'), legend: '{{cluster}} {{state}}' },
           ],
         }),
       ],

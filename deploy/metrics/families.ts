@@ -30,10 +30,6 @@ export const agentFamilies: readonly Family[] = AGENT_FAMILIES.map(({ name, type
 
 /** Families that others of its kind have, and why there are none here. */
 const NOT_EXPORTED: readonly (readonly [family: string, reason: string])[] = [
-  [
-    '`aidc_region_power_draw_watts`',
-    'agents report energy, in quarters of an hour: `rate(aidc_region_energy_joules_total[30m])` is the mean power that was measured; `sum(aidc_gpu_power_draw_watts)` the present one of the boards',
-  ],
   ['`aidc_gpu_energy_joules_total{source="device"}`', '`nvidia-smi` tells no energy counter'],
   ['XIDs', 'they are not in the documents of `nvidia-smi`; see `aidc_gpu_recovery_action` and `aidc_gpu_health`'],
   ['utilisation and power of MIG devices', 'the driver does not tell them'],

@@ -5,8 +5,8 @@ import { MAX_DOCUMENT_BYTES, parseNvidiaSmi, valueIn } from '../nvidia-smi/index
 import type { Clock } from '../runtime/clock.ts';
 import { errorMessage } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { Boards, isAbsurd } from './boards.ts';
-import { writeEnergyMap } from './energy-map.ts';
+import { Boards, healthOf, isAbsurd } from './boards.ts';
+import { type NodeNow, writeEnergyMap } from './energy-map.ts';
 import { afterReboot, Ledger, type LedgerState, type Share } from './ledger.ts';
 import { MeterState } from './meter.ts';
 import { AgentMetrics } from './metrics.ts';
@@ -300,12 +300,26 @@ export class Agent {
     const ledger = await this.#save();
     if (client === undefined) return;
     try {
-      await writeEnergyMap(client, { node, series: this.#series, writtenAtMs: this.#clock.now(), ledger });
+      const writtenAtMs = this.#clock.now();
+      await writeEnergyMap(client, { node, series: this.#series, writtenAtMs, ledger, now: this.#now() });
       this.#meter.publishedWallMs = this.#clock.now();
       this.#tell(PUBLISHING, undefined);
     } catch (error) {
       this.#tell(PUBLISHING, error);
     }
+  }
+
+  /** An old value is no value. */
+  #now(): NodeNow {
+    const isStale = this.#isStale;
+    const { watts, list, expected } = this.#boards;
+    const boards = list.map((board) => ({
+      uuid: board.uuid,
+      health: isStale ? ('unknown' as const) : healthOf(board),
+      watts: isStale ? null : (watts.get(board.uuid) ?? null),
+      shares: this.#ledger.holdersOf(board.uuid),
+    }));
+    return { trouble: this.trouble ?? '', expected, boards };
   }
 
   /** @returns the state that was saved */

@@ -93,7 +93,10 @@ describe('Boards', () => {
   });
 });
 
-const folder = join(process.env.AIDC_DATA ?? join(import.meta.dirname, '..', '..', 'shared', 'data'), 'nvidia-smi');
+const folder = join(
+  process.env.AIDC_DATA ?? join(import.meta.dirname, '..', '..', '..', 'shared', 'data'),
+  'nvidia-smi',
+);
 const isMissing = !existsSync(folder);
 if (isMissing) console.warn(`skipped: there is no folder ${folder}; set AIDC_DATA to where the captures are`);
 

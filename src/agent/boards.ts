@@ -1,9 +1,7 @@
+import type { BoardHealth } from '../api/node-energy.ts';
 import { type Gpu, type NvidiaSmiDocument, valueIn } from '../nvidia-smi/index.ts';
 import type { MigUuids } from './mig-list.ts';
 import type { BoardIds } from './shares.ts';
-
-export const HEALTH = ['healthy', 'degraded', 'lost', 'unknown'] as const;
-export type Health = (typeof HEALTH)[number];
 
 /** A board that the driver told of at least once. */
 export interface Board {
@@ -107,7 +105,7 @@ export function isFabricWell({ fabric }: Gpu): boolean | undefined {
   return health === undefined ? undefined : FABRIC_HEALTH[health];
 }
 
-export function healthOf({ gpu }: Board): Health {
+export function healthOf({ gpu }: Board): BoardHealth {
   if (gpu === undefined || gpu.failures.some((words) => LOST_WORDS.has(words))) return 'lost';
   const action = valueIn(gpu.recoveryAction) ?? 'none';
   const asksForHelp =

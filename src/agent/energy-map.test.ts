@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { nodeEnergyData } from '../api/index.ts';
 import type { Bucket } from './buckets.ts';
-import { energyMapName, nodeEnergyOf } from './energy-map.ts';
+import { energyMapName, type NodeNow, nodeEnergyOf } from './energy-map.ts';
 import type { LedgerState } from './ledger.ts';
 import { type Entry, NOBODY } from './tally.ts';
 
@@ -10,11 +10,13 @@ const GPU = 'GPU-a';
 const pod = (number: number) => ({ uid: `uid-${number}`, namespace: 'ns', name: `pod-${number}`, run: 'uid-w/3' });
 const amounts = { joules: 1.23456789, gpuSeconds: 2, gapSeconds: 0.5 };
 
-function energy(entries: readonly Entry[], closed: readonly Bucket[]) {
+const NOW: NodeNow = { trouble: '', expected: 0, boards: [] };
+
+function energy(entries: readonly Entry[], closed: readonly Bucket[], now = NOW) {
   const gpu = { uuid: GPU, ...amounts, last: { atMs: 0, watts: null }, shares: [], changes: [] };
   const buckets = { nextSequence: closed.length + 1, open: [], closed };
   const ledger: LedgerState = { gpus: [gpu], totals: entries, buckets, holders: [], holdersAtMs: null };
-  return nodeEnergyOf({ node: 'gpu-1', series: SERIES, writtenAtMs: Date.UTC(2026, 0, 1), ledger });
+  return nodeEnergyOf({ node: 'gpu-1', series: SERIES, writtenAtMs: Date.UTC(2026, 0, 1), ledger, now });
 }
 
 describe('nodeEnergyOf', () => {
@@ -46,6 +48,24 @@ describe('nodeEnergyOf', () => {
             [-1, 0, 1.234568, 2, 0.5],
           ],
         },
+      ],
+      now: { trouble: '', expected: 0, boards: [] },
+    });
+  });
+
+  it('says what is seen now, also of a pod that has used nothing yet', () => {
+    const shares = [{ pod: pod(2), share: 0.5 }];
+    const board = { uuid: GPU, health: 'lost' as const, watts: null, shares };
+    const free = { uuid: 'GPU-b', health: 'healthy' as const, watts: 70.12345, shares: [] };
+    const now = { trouble: 'x'.repeat(2000), expected: 3, boards: [board, free] };
+    const data = nodeEnergyData.parse(energy([{ pod: pod(1), gpu: GPU, ...amounts }], [], now));
+    expect(data.totals.pods.map(([uid]) => uid)).toEqual(['uid-1', 'uid-2']);
+    expect(data.now).toEqual({
+      trouble: 'x'.repeat(500),
+      expected: 3,
+      boards: [
+        [GPU, 'lost', null, [[1, 0.5]]],
+        ['GPU-b', 'healthy', 70.123, []],
       ],
     });
   });

@@ -2,21 +2,25 @@ import { createHash } from 'node:crypto';
 import { LABEL, MEMBER_SYSTEM_NAMESPACE } from '../api/group.ts';
 import {
   AGENT_MANAGED_BY,
+  type BoardHealth,
   NOBODY_INDEX,
   NODE_ENERGY_FORMAT,
   NODE_ENERGY_PREFIX,
   type NodeEnergyBuckets,
+  type NodeEnergyNow,
   type NodeEnergyTotals,
 } from '../api/node-energy.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { CONFIG_MAPS } from '../kube/resource.ts';
-import type { LedgerState } from './ledger.ts';
+import type { LedgerState, Share } from './ledger.ts';
 import type { Amounts } from './slice.ts';
 import { type Entry, NOBODY, type PodRef, podKey } from './tally.ts';
 
 /** An object may have 1 MiB; the oldest quarters of an hour give way. */
 const MAX_BUCKETS_CHARS = 700_000;
 const MAX_NAME = 253;
+/** Standard errors of programs can be long. */
+const MAX_TROUBLE = 500;
 const FIELD_MANAGER = 'aidc-agent';
 
 export interface NodeEnergy {
@@ -24,14 +28,33 @@ export interface NodeEnergy {
   readonly series: string;
   readonly writtenAtMs: number;
   readonly ledger: LedgerState;
+  readonly now: NodeNow;
+}
+
+/** What is seen at the moment. */
+export interface NodeNow {
+  /** Why there is no sample that is new enough; empty: there is. */
+  readonly trouble: string;
+  /** Boards that ought to be there. */
+  readonly expected: number;
+  readonly boards: readonly BoardNow[];
+}
+
+export interface BoardNow {
+  readonly uuid: string;
+  readonly health: BoardHealth;
+  /** null: not known. */
+  readonly watts: number | null;
+  readonly shares: readonly Share[];
 }
 
 /** The `data` of the ConfigMap; `src/api/node-energy.ts` describes it. */
-export function nodeEnergyOf({ node, series, writtenAtMs, ledger }: NodeEnergy): Record<string, string> {
+export function nodeEnergyOf({ node, series, writtenAtMs, ledger, now }: NodeEnergy): Record<string, string> {
   const gpus = new Map(ledger.gpus.map(({ uuid }, index) => [uuid, index]));
   const pods = new Map<string, PodRef>();
   for (const { entries } of [{ entries: ledger.totals }, ...ledger.buckets.closed])
     for (const { pod } of entries) if (podKey(pod) !== podKey(NOBODY)) pods.set(podKey(pod), pod);
+  for (const { shares } of now.boards) for (const { pod } of shares) pods.set(podKey(pod), pod);
   const podIndex = new Map([...pods.keys()].map((key, index) => [key, index]));
   const use = (entries: readonly Entry[]): NodeEnergyTotals['use'] =>
     entries.map((entry) => {
@@ -55,8 +78,18 @@ export function nodeEnergyOf({ node, series, writtenAtMs, ledger }: NodeEnergy):
     writtenAt: new Date(writtenAtMs).toISOString(),
     totals: JSON.stringify(totals),
     buckets: newest(buckets.map((bucket) => JSON.stringify(bucket))),
+    now: JSON.stringify(nowOf(now, podIndex)),
   };
 }
+
+const nowOf = ({ trouble, expected, boards }: NodeNow, podIndex: ReadonlyMap<string, number>): NodeEnergyNow => ({
+  trouble: trouble.slice(0, MAX_TROUBLE),
+  expected,
+  boards: boards.map(({ uuid, health, watts, shares }) => [
+    ...([uuid, health, watts === null ? null : Math.round(watts * 1000) / 1000] as const),
+    shares.map(({ pod, share }) => [podIndex.get(podKey(pod)) ?? 0, share]),
+  ]),
+});
 
 /** As many of the newest as there is room for. */
 function newest(buckets: readonly string[]): string {

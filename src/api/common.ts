@@ -166,6 +166,9 @@ export const usage = z
       description:
         'How the energy was found. Integrated: from power that agents measured, as far as coveragePermille says. Estimate: configured board power times time held.',
     }),
+    drawWatts: int(
+      'Facility power in watts at `until`, as agents measured it. Absent: nothing is held, or not all of it is measured.',
+    ).optional(),
     coveragePermille: int('Part of gpuSeconds whose power was measured, in thousandths.', 0, 1000).optional(),
     usefulJoules: int('Part of facilityJoules in runs that are over: what they got done.').optional(),
     startupJoules: int('The same: before a run was ready.').optional(),

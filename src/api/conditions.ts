@@ -26,6 +26,8 @@ export const CONDITION = {
   Reachable: 'Reachable',
   /** RegionalCluster: the agents on its accelerator nodes tell what they measure. */
   Metered: 'Metered',
+  /** RegionalCluster: no board is lost or degraded, as far as agents tell. */
+  AcceleratorsHealthy: 'AcceleratorsHealthy',
 } as const;
 export type ConditionType = (typeof CONDITION)[keyof typeof CONDITION];
 

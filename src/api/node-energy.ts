@@ -40,6 +40,27 @@ export const nodeEnergyBuckets = z.array(
   }),
 );
 
+/** How a board is, as its agent sees it. */
+export const BOARD_HEALTH = ['healthy', 'degraded', 'lost', 'unknown'] as const;
+export type BoardHealth = (typeof BOARD_HEALTH)[number];
+
+/** What the agent saw last. Agents of before there was such a part do not write it. */
+export const nodeEnergyNow = z.object({
+  /** Why it has no sample that is new enough; empty: it has. */
+  trouble: z.string(),
+  /** Boards that ought to be there: also those that the driver counts and tells nothing of. */
+  expected: z.int().nonnegative(),
+  /** `[uuid, health, watts, [[index in pods, share of 1], ...]]`; watts are null where they are not known. */
+  boards: z.array(
+    z.tuple([
+      z.string(),
+      z.enum(BOARD_HEALTH),
+      amount.nullable(),
+      z.array(z.tuple([z.int().nonnegative(), z.number().min(0).max(1)])),
+    ]),
+  ),
+});
+
 /** Reads the ConfigMap's `data`. */
 export const nodeEnergyData = z.object({
   format: z.literal(NODE_ENERGY_FORMAT),
@@ -49,6 +70,8 @@ export const nodeEnergyData = z.object({
   writtenAt: instant,
   totals: jsonText(nodeEnergyTotals),
   buckets: jsonText(nodeEnergyBuckets),
+  now: jsonText(nodeEnergyNow).optional(),
 });
 export type NodeEnergyTotals = z.output<typeof nodeEnergyTotals>;
 export type NodeEnergyBuckets = z.output<typeof nodeEnergyBuckets>;
+export type NodeEnergyNow = z.output<typeof nodeEnergyNow>;

@@ -271,6 +271,9 @@ export const regionalClusterStatus = z
     powerWatts: int(
       'Facility power in watts that is reckoned with: reserved for admitted work, and of others’ pods on accelerators.',
     ).optional(),
+    powerDrawWatts: int(
+      'Facility power in watts at lastSyncTime, as agents measured it: boards whose power is known and the overhead of their nodes, times PUE. Absent: no agent measures.',
+    ).optional(),
     lastSyncTime: time('When the cluster was last seen to answer; at most once a minute.').optional(),
     clockSkewSeconds: signedInt('Its clock minus ours, in seconds.').optional(),
     display: z
@@ -279,6 +282,7 @@ export const regionalClusterStatus = z
         price: z.string().max(48).optional().meta({ description: 'Electricity price now.' }),
         pue: z.string().max(16).optional().meta({ description: 'PUE.' }),
         co2: z.string().max(32).optional().meta({ description: 'CO2 of a kWh now.' }),
+        power: z.string().max(32).optional().meta({ description: 'powerDrawWatts in kW.' }),
       })
       .optional()
       .meta({ description: 'Formatted values for the printer columns.' }),
@@ -315,5 +319,8 @@ export const REGIONAL_CLUSTER: KindDefinition = {
     { name: 'Last seen', path: '.status.lastSyncTime', type: 'date' },
     { name: 'Version', path: '.status.version', wide: true },
     { name: 'Reason', path: '.status.conditions[?(@.type=="Ready")].reason', wide: true },
+    { name: 'Healthy', path: '.status.conditions[?(@.type=="AcceleratorsHealthy")].status', wide: true },
+    { name: 'Metered', path: '.status.conditions[?(@.type=="Metered")].status', wide: true },
+    { name: 'Power', path: '.status.display.power', wide: true },
   ],
 };

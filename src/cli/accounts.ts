@@ -22,7 +22,7 @@ export interface Sums {
 export interface Held {
   readonly region: string;
   readonly gpus: number;
-  /** An estimate of the facility's power; absent: nothing is known of the cluster. */
+  /** Facility power by configuration; absent: nothing is known of the cluster. */
   readonly watts?: number;
 }
 
@@ -35,6 +35,8 @@ export interface Account {
   readonly phase: string;
   readonly accelerator: string;
   readonly held: readonly Held[];
+  /** Facility power as agents measured it when use was last booked; absent: not all of it was measured. */
+  readonly drawWatts?: number;
   /** The booked sums and what is held since then; energy since then only where no agent measures it. */
   readonly live: Sums;
   /** Money in other currencies than that one. */
@@ -114,6 +116,7 @@ function account(
     phase: status?.phase ?? 'Pending',
     accelerator: holds[0]?.accelerator ?? placement?.accelerator ?? '',
     held: parts.map(({ held }) => held),
+    ...(usage?.drawWatts === undefined || parts.length === 0 ? {} : { drawWatts: usage.drawWatts }),
     live: { ...rounded(parts.map(({ open }) => open).reduce(add, usage ?? NOTHING)), costMicros },
     otherCosts: someMoney(otherCosts),
     ...(currency === undefined ? {} : { currency }),
@@ -141,7 +144,7 @@ function holding(
   const accelerator = facts.accelerators.find(({ type }) => type === hold.accelerator) ?? null;
   const { watts } = rates({ cluster: facts, accelerator, gpus, nodeShare: what.nodeShare }, nowMs);
   const fromMs = Math.max(Date.parse(hold.admittedAt), Date.parse(usage?.until ?? hold.admittedAt));
-  const unmetered = () => (usage?.source === 'Integrated' || isMetered(cluster) ? 0 : 1);
+  const unmetered = () => (usage?.source === 'Integrated' || isAllMetered(cluster) ? 0 : 1);
   const { gpuSeconds, gpuMicros, energy } = estimate({ facts, holding: what, unmetered }, fromMs, nowMs);
   const { facilityJoules, carbonGrams } = energy;
   const open = { ...NOTHING, gpuSeconds, facilityJoules, carbonGrams };
@@ -149,7 +152,8 @@ function holding(
   return { held: { region: cluster.spec.region, gpus, watts }, open, money };
 }
 
-const isMetered = ({ status }: RegionalCluster): boolean =>
+/** The agents of all its accelerator nodes measure. */
+export const isAllMetered = ({ status }: RegionalCluster): boolean =>
   status?.conditions?.some((one) => one.type === CONDITION.Metered && one.status === 'True') === true;
 
 /** Reads what the accounts follow from. Without the right to read RegionalClusters they are told as far as they go. */

@@ -1,3 +1,4 @@
+import { CONDITION } from '../api/conditions.ts';
 import type { RegionalCluster } from '../api/regional-cluster.ts';
 import { CLUSTERS } from './kinds.ts';
 import { CONNECTION_FLAGS, type Command, DISPLAY_FLAGS, print } from './session.ts';
@@ -8,7 +9,7 @@ export const regions: Command = {
   name: 'regions',
   args: '',
   count: [0, 0],
-  summary: 'the member clusters: whether they answer, their accelerators, price of electricity, CO2 and PUE',
+  summary: 'the member clusters: whether they answer, their accelerators, power, price of electricity, CO2 and PUE',
   flags: [...CONNECTION_FLAGS, ...DISPLAY_FLAGS],
   run: async (session) => {
     const rows = regionRows(await session.connect().list<RegionalCluster>(CLUSTERS));
@@ -28,6 +29,10 @@ export interface RegionRow {
   readonly price?: string;
   readonly co2?: string;
   readonly pue?: string;
+  /** As agents measured it. */
+  readonly power?: string;
+  /** What is wrong with boards that agents tell of; absent: nothing is. */
+  readonly boards?: string;
   readonly accelerators: NonNullable<NonNullable<RegionalCluster['status']>['inventory']>;
 }
 
@@ -35,7 +40,8 @@ export function regionRows(clusters: readonly RegionalCluster[]): RegionRow[] {
   return clusters
     .map(({ metadata, spec, status }): RegionRow => {
       const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-      const { price, co2, pue } = status?.display ?? {};
+      const { price, co2, pue, power } = status?.display ?? {};
+      const boards = status?.conditions?.find(({ type }) => type === CONDITION.AcceleratorsHealthy);
       return {
         cluster: metadata.name,
         region: spec.region,
@@ -47,6 +53,8 @@ export function regionRows(clusters: readonly RegionalCluster[]): RegionRow[] {
         ...(price === undefined ? {} : { price }),
         ...(co2 === undefined ? {} : { co2 }),
         ...(pue === undefined ? {} : { pue }),
+        ...(power === undefined ? {} : { power }),
+        ...(boards?.status === 'False' ? { boards: `${boards.reason}: ${boards.message}` } : {}),
         accelerators: status?.inventory ?? [],
       };
     })
@@ -57,15 +65,15 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 const HEADER = [
   ...['REGION', 'CLUSTER', 'READY', 'GPU', 'FREE', 'OURS', 'OTHERS', 'USABLE', 'TOTAL', 'FREE NODES'],
-  ...['PRICE', 'CO2', 'PUE', 'LAST SEEN'],
+  ...['POWER', 'PRICE', 'CO2', 'PUE', 'LAST SEEN'],
 ];
 
-/** A line an accelerator type; below, what is wrong with clusters that are not ready. */
+/** A line an accelerator type; below, what is wrong with clusters that are not ready, and with boards. */
 export function regionsText(rows: readonly RegionRow[], nowMs: number, paint: Paint): string {
   if (rows.length === 0) return 'There is no RegionalCluster.';
   const lines = rows.flatMap((row): Cell[][] => {
     const head: Cell[] = [row.region, row.cluster, [row.ready, styleOf(row.ready)]];
-    const tail = [row.price ?? '-', row.co2 ?? '-', row.pue ?? '-', ago(row.lastSyncTime, nowMs)];
+    const tail = [row.power ?? '-', row.price ?? '-', row.co2 ?? '-', row.pue ?? '-', ago(row.lastSyncTime, nowMs)];
     if (row.accelerators.length === 0) return [[...head, ...Array<Cell>(7).fill('-'), ...tail]];
     return row.accelerators.map((line, i) => [
       ...(i === 0 ? head : ['', '', '']),
@@ -77,5 +85,8 @@ export function regionsText(rows: readonly RegionRow[], nowMs: number, paint: Pa
   const problems = rows
     .filter(({ ready }) => ready !== 'True')
     .map(({ cluster, reason, message }) => `${paint('bad', `${cluster}: ${reason}`)}: ${message}`);
+  for (const { cluster, boards } of rows) {
+    if (boards !== undefined) problems.push(`${paint('bad', `${cluster}: boards`)}: ${boards}`);
+  }
   return [table(HEADER, lines, paint), ...(problems.length > 0 ? ['', ...problems] : [])].join('\n');
 }

@@ -124,6 +124,21 @@ describe('top', () => {
     expect(topText(blind, plain)).toMatch(/^team +run +ModelTraining +Running +guian +H100 +16 +- +~1\.000$/m);
   });
 
+  it('shows power as it was measured, of a region with all of its boards, and marks none of it', () => {
+    const told = usage({ drawWatts: 12_345 });
+    const measured = run({ status: { phase: 'Running', tenant: 'art', admission: anAdmission(), usage: told } });
+    const condition = { type: 'Metered', status: 'True', reason: 'AllReport', message: '' } as const;
+    const conditions = [{ ...condition, lastTransitionTime: '2026-01-01T00:00:00Z' }];
+    const metered = [cluster('guian', { conditions, powerDrawWatts: 30_000 }), cluster('lingang', { conditions })];
+    const text = topText(topReport(accountsOf([measured], [spread], metered, NOW), metered), plain);
+    expect(text).toMatch(/^guian +24 +30\.00 kW/m);
+    // Nobody says what this one draws.
+    expect(text).toMatch(/^lingang +8 +~9\.23 kW/m);
+    expect(text).toMatch(/^art +16 +12\.35 kW/m);
+    expect(text).toMatch(/^team +run +ModelTraining +Running +guian +H100 +16 +12\.35 kW/m);
+    expect(text).toMatch(/^web +16 +~18\.46 kW/m);
+  });
+
   it('says that nothing runs', () => {
     expect(topText(topReport([], clusters), plain)).toContain('No workload here holds nodes now');
   });
@@ -232,11 +247,18 @@ describe('queue', () => {
 it('regions shows inventory, prices, and what is wrong', () => {
   const lost = { type: 'Ready', status: 'False' as const, reason: 'Unreachable', message: 'it does not answer.' };
   const conditions = [{ ...lost, lastTransitionTime: '2026-01-01T00:00:00Z' }];
-  const rows = regionRows([cluster('lingang', { conditions }), cluster('guian'), { ...cluster('new'), status: {} }]);
+  const boards = { ...lost, type: 'AcceleratorsHealthy', reason: 'BoardsLost', message: '1 lost (GPU-1 on a)' };
+  const bad = { conditions: [...(cluster('x').status?.conditions ?? []), { ...boards, lastTransitionTime: '' }] };
+  const display = { ...cluster('x').status?.display, power: '9.2 kW' };
+  const hub = [cluster('lingang', { conditions }), cluster('guian', { ...bad, display })];
+  const rows = regionRows([...hub, { ...cluster('new'), status: {} }]);
   const text = regionsText(rows, NOW, plain);
-  expect(text).toMatch(/^guian +guian +True +H100 +16 +16 +0 +32 +32 +2 +0\.400 CNY\/kWh +404 g\/kWh +1\.30 +30s$/m);
+  expect(text).toMatch(
+    /^guian +guian +True +H100 +16 +16 +0 +32 +32 +2 +9\.2 kW +0\.400 CNY\/kWh +404 g\/kWh +1\.30 +30s$/m,
+  );
   expect(text).toMatch(/^new +new +Unknown( +-)+$/m);
   expect(text).toContain('\nlingang: Unreachable: it does not answer.\n');
+  expect(text).toContain('\nguian: boards: BoardsLost: 1 lost (GPU-1 on a)');
 });
 
 describe('suspend', () => {

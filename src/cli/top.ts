@@ -1,5 +1,5 @@
 import type { RegionalCluster } from '../api/regional-cluster.ts';
-import { type Account, groupBy, readAccounts } from './accounts.ts';
+import { type Account, groupBy, isAllMetered, readAccounts } from './accounts.ts';
 import { CONNECTION_FLAGS, type Command, DISPLAY_FLAGS, print } from './session.ts';
 import { type Paint, styleOf, table } from './table.ts';
 import * as units from './units.ts';
@@ -9,7 +9,8 @@ export const top: Command = {
   args: '',
   count: [0, 0],
   summary: 'accelerators, power and kWh of what holds nodes now, by region, tenant and workload',
-  details: `Power is configured board power and node overhead, times PUE. kWh are those of status.usage and, since it was last
+  details: `Power is at the facility: as agents measured it when use was last booked (of a region: within the last minute, with
+boards that nobody holds), else, marked with ~, configured board power and node overhead, times PUE. kWh are those of status.usage and, since it was last
 booked, power times time held. status keeps one sum a workload: that of one in several regions now stands under
 "several".`,
   flags: [...CONNECTION_FLAGS, 'namespace', 'all-namespaces', ...DISPLAY_FLAGS],
@@ -24,6 +25,8 @@ interface Load {
   readonly gpus: number;
   /** Absent: not known of all of it. */
   readonly watts?: number;
+  /** Not all of the power was measured. */
+  readonly isPowerEstimate: boolean;
   readonly facilityJoules: number;
   readonly isEstimate: boolean;
 }
@@ -60,15 +63,25 @@ export function topReport(accounts: readonly Account[], clusters: readonly Regio
 
 /** Of the holds in one region; all of them without one. */
 function loadOf(accounts: readonly Account[], region?: string): Load {
-  const held = accounts.flatMap((one) => one.held).filter((one) => region === undefined || one.region === region);
-  const isKnown = held.every(({ watts }) => watts !== undefined);
+  const parts = accounts.map((one) => {
+    const held = one.held.filter((hold) => region === undefined || hold.region === region);
+    const configured = held.reduce<number | undefined>((sum, { watts }) => add(sum, watts), 0);
+    // What is measured is of all that it holds, wherever that is.
+    const measured = held.length === one.held.length ? one.drawWatts : undefined;
+    return { held, watts: measured ?? configured, isMeasured: measured !== undefined || held.length === 0 };
+  });
+  const watts = parts.reduce<number | undefined>((sum, part) => add(sum, part.watts), 0);
   return {
-    gpus: held.reduce((sum, { gpus }) => sum + gpus, 0),
-    ...(isKnown ? { watts: held.reduce((sum, { watts = 0 }) => sum + watts, 0) } : {}),
+    gpus: parts.flatMap(({ held }) => held).reduce((sum, { gpus }) => sum + gpus, 0),
+    ...(watts === undefined ? {} : { watts }),
+    isPowerEstimate: !parts.every(({ isMeasured }) => isMeasured),
     facilityJoules: accounts.reduce((sum, { live }) => sum + live.facilityJoules, 0),
     isEstimate: accounts.some((one) => one.isEstimate),
   };
 }
+
+const add = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? undefined : a + b;
 
 /** Accelerators and power of each region; energy of those workloads that are in this region alone. */
 function regionLoads(holding: readonly Account[], clusters: readonly RegionalCluster[]): TopReport['regions'] {
@@ -81,24 +94,26 @@ function regionLoads(holding: readonly Account[], clusters: readonly RegionalClu
     ...holding.flatMap(({ held }) => held.map(({ region }) => region)),
   ]);
   const rows = [...names].sort().map((region) => {
-    const inventory = clusters
-      .filter(({ spec }) => spec.region === region)
-      .flatMap(({ status }) => status?.inventory ?? []);
+    const here = clusters.filter(({ spec }) => spec.region === region);
+    const inventory = here.flatMap(({ status }) => status?.inventory ?? []);
+    const measured = here.reduce<number | undefined>((all, { status }) => add(all, status?.powerDrawWatts), 0);
+    const isMetered = here.length > 0 && here.every(isAllMetered) && measured !== undefined;
+    const power = isMetered ? { watts: measured, isPowerEstimate: false } : { isPowerEstimate: true };
     const sum = (field: 'free' | 'allocatable'): number => inventory.reduce((all, line) => all + line[field], 0);
     const { facilityJoules, isEstimate } = loadOf(holding.filter((one) => regionOf(one) === region));
     const room = inventory.length === 0 ? {} : { free: sum('free'), usable: sum('allocatable') };
-    return { region, ...loadOf(holding, region), facilityJoules, isEstimate, ...room };
+    return { region, ...loadOf(holding, region), facilityJoules, isEstimate, ...power, ...room };
   });
   const spread = holding.filter((one) => regionOf(one) === SEVERAL);
   if (spread.length === 0) return rows;
   // Their accelerators and power are in the rows of their regions.
   const { facilityJoules, isEstimate } = loadOf(spread);
-  return [...rows, { region: SEVERAL, gpus: 0, facilityJoules, isEstimate }];
+  return [...rows, { region: SEVERAL, gpus: 0, facilityJoules, isEstimate, isPowerEstimate: false }];
 }
 
-const loadCells = ({ gpus, watts, facilityJoules, isEstimate }: Load): string[] => [
+const loadCells = ({ gpus, watts, isPowerEstimate, facilityJoules, isEstimate }: Load): string[] => [
   String(gpus),
-  watts === undefined ? '-' : `~${units.kilowatts(watts)}`,
+  watts === undefined ? '-' : units.marked(units.kilowatts(watts), isPowerEstimate),
   units.marked(units.kWh(facilityJoules), isEstimate),
 ];
 

@@ -179,7 +179,7 @@ export const withLateMeasured = (usage: Usage, measured: WorkloadUse | undefined
 
 /** While the ledger does not know the workload, what it said before stands. */
 function withMeasured(before: Usage, reckoned: UsagePart, others: Money, use: WorkloadUse | undefined): Usage {
-  const { otherCosts: _, ...usage } = before;
+  const { otherCosts: _, drawWatts: __, ...usage } = before;
   const { measured, estimated } = use === undefined ? partsOf(before) : measuredParts(use, usage.currency);
   const parts = { ...addParts(reckoned, measured, estimated), reckoned, ...otherCostsOf(before, others, use) };
   if (use === undefined) return { ...usage, ...parts };
@@ -198,6 +198,10 @@ function withMeasured(before: Usage, reckoned: UsagePart, others: Money, use: Wo
     checkpointJoules: Math.round(checkpoint.facilityJoules),
   };
 }
+
+/** With the power that was measured last, of what is still held. */
+export const withDraw = (usage: Usage, use: WorkloadUse | undefined): Usage =>
+  use?.drawWatts === undefined ? usage : { ...usage, drawWatts: Math.round(use.drawWatts) };
 
 /** Whether it is one to people: more than a tenth of the energy was not measured. */
 export const isEstimate = (usage: Pick<Usage, 'source' | 'facilityJoules' | 'measured'>): boolean =>

@@ -1,6 +1,7 @@
 export * from './accrual.ts';
 export * from './classes.ts';
 export * from './cluster-book.ts';
+export * from './draw.ts';
 export { type EnergyFacts, energyFactsOf } from './facts.ts';
 export * from './money.ts';
 export { bookedKey, type NodeBook } from './node-book.ts';

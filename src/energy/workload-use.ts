@@ -13,6 +13,8 @@ export interface WorkloadUse {
   readonly final: Sums;
   /** Of runs that are over. */
   readonly classes: Classes;
+  /** Facility power in watts as it was measured last; absent: not all of it is measured now. */
+  readonly drawWatts?: number;
   /** Money of each of the sums, by currency; '': not known, of books of before it was kept. */
   readonly costs: Readonly<Record<'measured' | 'estimated' | 'final', Money>>;
 }

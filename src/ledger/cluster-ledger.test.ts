@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { anAdmission, aTraining } from '../../test/support/builders.ts';
 import { NodeMeter } from '../../test/support/node-meter.ts';
-import type { ModelTraining } from '../api/index.ts';
+import { LABEL, type ModelTraining } from '../api/index.ts';
 import { Store } from '../kube/store.ts';
 import type { EnergyReport, Member, MemberNode, MemberPod } from '../regions/index.ts';
 import { aNode, aRegion } from '../regions/testing.ts';
 import { noopLogger } from '../runtime/logger.ts';
 import { Checkpoints } from './checkpoints.ts';
-import { ClusterLedger } from './cluster-ledger.ts';
+import { ClusterLedger, outdated } from './cluster-ledger.ts';
+import type { LostBoard } from './node-watch.ts';
 import { fakeClient } from './testing.ts';
 import { Workloads } from './workloads.ts';
 
@@ -27,6 +28,7 @@ class Bench {
   readonly meters = ['gpu-1', 'gpu-2'].map((node) => new NodeMeter({ apply: this.#take } as never, node));
   ledger = this.#open();
   #version = 0;
+  readonly lost: LostBoard[] = [];
 
   constructor() {
     for (const name of ['gpu-1', 'gpu-2']) this.nodes.apply(aNode(name));
@@ -45,7 +47,8 @@ class Bench {
     const hub = { trainings: this.trainings, servings: new Store(), namespaces: new Store() };
     const workloads = new Workloads(hub as never, () => this.nowMs);
     const options = { checkpoints: this.checkpoints, workloads, logger: noopLogger, count: () => {} };
-    return new ClusterLedger({ name: 'guian', isKnown: () => true, ...options }, kept);
+    const lost = (boards: readonly LostBoard[]) => void this.lost.push(...boards);
+    return new ClusterLedger({ name: 'guian', isKnown: () => true, lost, ...options }, kept);
   }
 
   /** The training holds `gpu-1`, or has ended. */
@@ -59,6 +62,12 @@ class Bench {
     );
   }
 
+  get member(): Member {
+    const stores = { nodes: this.nodes, energyReports: this.reports, pods: new Store<MemberPod>() };
+    const state = { name: 'guian', clockSkewMs: 0, synced: true, reachable: () => true };
+    return { object: aRegion('guian'), ...stores, ...state } as unknown as Member;
+  }
+
   /** Both agents write, or the second alone. */
   async report(...nodes: string[]): Promise<void> {
     for (const meter of this.meters) if (nodes.includes(meter.node)) await meter.write(this.nowMs);
@@ -66,11 +75,7 @@ class Bench {
 
   async turn(hours = 0): Promise<void> {
     this.nowMs += hours * HOUR;
-    const member = {
-      ...{ object: aRegion('guian'), nodes: this.nodes, energyReports: this.reports, pods: new Store<MemberPod>() },
-      ...{ name: 'guian', clockSkewMs: 0, synced: true, reachable: () => true },
-    };
-    this.ledger.book(member as unknown as Member, this.nowMs);
+    this.ledger.book(this.member, this.nowMs);
     await this.ledger.keep();
   }
 
@@ -165,5 +170,80 @@ describe('the ledger of a cluster', () => {
     await bench.restart();
     await bench.turn(1);
     expect(bench.use.estimated / HOUR_JOULES).toBeCloseTo(4, 6);
+  });
+
+  describe('sees', () => {
+    const pod = {
+      metadata: {
+        uid: 'p',
+        namespace: 'team',
+        name: 'p',
+        labels: { [LABEL.workloadUid]: 'uid-1', [LABEL.attempt]: '1' },
+      },
+    };
+    async function watched(): Promise<Bench> {
+      const bench = new Bench();
+      bench.run(true);
+      bench.meters[0]?.hold(pod as never, 2, { watts: 500 });
+      await bench.report('gpu-1', 'gpu-2');
+      await bench.turn();
+      return bench;
+    }
+
+    it('what a cluster and a run draw, while all that the run holds is measured', async () => {
+      const bench = await watched();
+      const { watch } = bench.ledger;
+      expect(watch.draw?.gpuWatts).toBe(2 * 500 + 14 * 100);
+      expect(watch.drawOf('uid-1/1', ['gpu-1'])?.gpuWatts).toBe(1000);
+      expect(watch.drawOf('uid-1/1', ['gpu-1', 'gpu-2'])).toBeUndefined();
+      // A node that is silent for longer than five minutes tells nothing any more.
+      await bench.turn(0.05);
+      await bench.report('gpu-2');
+      await bench.turn(0.05);
+      expect(bench.ledger.watch.draw?.gpuWatts).toBe(800);
+      expect(bench.ledger.watch.drawOf('uid-1/1', ['gpu-1'])).toBeUndefined();
+    });
+
+    it('again after a restart what it saw before', async () => {
+      const bench = await watched();
+      await bench.restart();
+      expect(bench.ledger.watch.drawOf('uid-1/1', ['gpu-1'])?.gpuWatts).toBe(1000);
+    });
+
+    it('an agent without samples as blind, and why', async () => {
+      const bench = await watched();
+      const [meter] = bench.meters;
+      if (meter !== undefined) meter.trouble = 'nvidia-smi hangs';
+      await bench.report('gpu-1', 'gpu-2');
+      await bench.turn();
+      expect(Object.fromEntries(bench.ledger.states(bench.nowMs))).toEqual({ 'gpu-1': 'blind', 'gpu-2': 'reporting' });
+      expect(bench.ledger.watch.trouble('gpu-1')).toBe('nvidia-smi hangs');
+      expect(bench.ledger.watch.draw?.gpuWatts).toBe(800);
+    });
+
+    it('a board that is lost once, and again when it was back meanwhile', async () => {
+      const bench = await watched();
+      const see = async (health: 'lost' | 'healthy') => {
+        bench.meters[0]?.hold(pod as never, 1, { health });
+        await bench.report('gpu-1');
+        await bench.turn();
+      };
+      await see('lost');
+      await see('lost');
+      expect(bench.lost).toEqual([{ node: 'gpu-1', uuid: 'GPU-gpu-1-0', holders: [{ run: 'uid-1/1', share: 1 }] }]);
+      await see('healthy');
+      await see('lost');
+      expect(bench.lost).toHaveLength(2);
+    });
+  });
+
+  it('knows reports that nobody waits for: of nodes that are gone, after two days', async () => {
+    const bench = await silentFor(49);
+    const names = () => outdated(bench.member, bench.nowMs).map(({ data }) => data.node);
+    expect(names()).toEqual([]);
+    bench.nodes.remove('gpu-1');
+    expect(names()).toEqual(['gpu-1']);
+    await bench.report('gpu-1');
+    expect(names()).toEqual([]);
   });
 });

@@ -29,6 +29,7 @@ import { objectKey } from '../kube/resource.ts';
 import type { EnergyReport, Member } from '../regions/index.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Checkpoints, Kept, Shard } from './checkpoints.ts';
+import { type LostBoard, NodeWatch } from './node-watch.ts';
 import { readReport } from './read-report.ts';
 import type { Workloads } from './workloads.ts';
 
@@ -50,8 +51,8 @@ export interface ToldUse extends WorkloadUse {
   readonly hasEnded: boolean;
 }
 
-/** How the node of a report is, by what was last heard of it. */
-export type NodeState = 'reporting' | 'silent';
+/** How the node of a report is, by what was last heard of it; blind: its agent reports, but has no samples. */
+export type NodeState = 'reporting' | 'blind' | 'silent';
 
 /** A node that says nothing for so long is silent: five reports. */
 const SILENT_MS = 300_000;
@@ -71,6 +72,8 @@ export interface ClusterLedgerOptions {
   /** Whether any books know the workload. */
   readonly isKnown: (uid: string) => boolean;
   readonly count: (what: 'resets' | 'refused') => void;
+  /** Boards have just been lost. */
+  readonly lost: (boards: readonly LostBoard[]) => void;
 }
 
 /** The ledger of one cluster: books the reports of its nodes and keeps the books. */
@@ -87,6 +90,8 @@ export class ClusterLedger {
   readonly #refused = new Map<string, string>();
   /** What programs have said, by run and in order of time; kept until the run is over, as a turn's books may be refused. */
   readonly #saved = new Map<string, readonly Checkpoint[]>();
+  /** What is seen now. */
+  readonly watch = new NodeWatch();
   #told: Told | undefined;
 
   constructor(options: ClusterLedgerOptions, { shards, nextNumber }: Kept = { shards: [], nextNumber: 0 }) {
@@ -115,7 +120,9 @@ export class ClusterLedger {
     const states = new Map<string, NodeState>();
     for (const { book } of this.#shards) {
       for (const [node, { isGivenUp }] of book.nodes) {
-        if (!isGivenUp) states.set(node, this.#isSilent(node, nowMs) ? 'silent' : 'reporting');
+        if (isGivenUp) continue;
+        const heard = this.watch.trouble(node) === undefined ? 'reporting' : 'blind';
+        states.set(node, this.#isSilent(node, nowMs) ? 'silent' : heard);
       }
     }
     return states;
@@ -149,11 +156,14 @@ export class ClusterLedger {
       if (member.energyReports.has(key)) continue;
       this.#booked.delete(key);
       this.#refused.delete(key);
+      this.watch.forget(key);
     }
     this.#bookTimes(nowMs, skewMs);
     this.#bookSilence(member, facts, nowMs, skewMs);
     this.#settle(nowMs);
     if (member.synced) this.#forgetNodes(member);
+    const lost = this.watch.look(facts, (node) => this.#isSilent(node, nowMs));
+    if (lost.length > 0) this.#options.lost(lost);
   }
 
   /** Writes the books that have changed, and tells what is in them. @throws where a write fails */
@@ -179,14 +189,18 @@ export class ClusterLedger {
     this.#booked.set(key, resourceVersion);
     const report = readReport(object.data);
     if (typeof report === 'string') {
+      this.watch.forget(key);
       this.#refuse(key, report);
       return;
     }
+    const { nowMs, skewMs } = around;
     if (report.boards.length === 0) {
-      this.#refuse(key, `the agent of node ${report.node} sees no board; look at its log and its /readyz`);
+      this.#heardMs.set(report.node, Math.min(nowMs, report.writtenAtMs - skewMs));
+      this.watch.saw(key, report, (pod) => runOf(around.member, pod));
+      const why = report.now?.trouble || 'look at its log and its /readyz';
+      this.#refuse(key, `the agent of node ${report.node} sees no board: ${why}`);
       return;
     }
-    const { nowMs, skewMs } = around;
     const known = this.#shardOf(report.node);
     // Of a node that is gone, and forgotten: nothing of it can be booked any more.
     if (known === undefined && nowMs - (report.writtenAtMs - skewMs) > GIVE_UP_MS) return;
@@ -197,6 +211,7 @@ export class ClusterLedger {
       this.#refuse(key, `another agent of node ${report.node} has taken over (series ${report.series} is over)`);
       return;
     }
+    this.watch.saw(key, report, (pod) => runOf(around.member, pod));
     this.#refused.delete(key);
     if (isFirst || result !== 'known')
       this.#heardMs.set(report.node, isFirst ? Math.min(nowMs, report.writtenAtMs - skewMs) : nowMs);
@@ -364,6 +379,15 @@ export class ClusterLedger {
     }
     this.#told = { region: this.#shards[0]?.region ?? '', costs, uses, tenants, others, idle };
   }
+}
+
+/** Reports of nodes that are gone, and that nobody waits for any more. */
+export function outdated({ synced, clockSkewMs = 0, nodes, energyReports }: Member, nowMs: number): EnergyReport[] {
+  if (!synced) return [];
+  return [...energyReports.list()].filter(({ data: { node, writtenAt = '' } }) => {
+    const isGone = node !== undefined && !nodes.has(node);
+    return isGone && nowMs - (Date.parse(writtenAt) - clockSkewMs) > GIVE_UP_MS;
+  });
 }
 
 interface Around {

@@ -1,16 +1,29 @@
-import { type Admission, checkpointOf, runOfLabels } from '../api/index.ts';
-import { addUse, type EnergySource, NO_USE, type RunOwner, type WorkloadUse } from '../energy/index.ts';
+import { type Admission, checkpointOf, runKey, runOfLabels, uidOf } from '../api/index.ts';
+import {
+  addDraw,
+  addUse,
+  type Draw,
+  type EnergySource,
+  NO_USE,
+  type RunOwner,
+  type WorkloadUse,
+} from '../energy/index.ts';
 import type { HubStores } from '../hub/index.ts';
 import type { KubeClient } from '../kube/client.ts';
+import { isConflict, isNotFound } from '../kube/errors.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import { CONFIG_MAPS } from '../kube/resource.ts';
 import type { Member, MemberPod, MemberSource } from '../regions/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { errorMessage } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RuntimeMetrics } from '../runtime/metrics.ts';
 import { type Account, Accounts } from './accounts.ts';
+import { type BoardsVerdict, boardsVerdict } from './board-health.ts';
 import { Checkpoints } from './checkpoints.ts';
-import { ClusterLedger, type Told } from './cluster-ledger.ts';
+import { ClusterLedger, outdated, type Told } from './cluster-ledger.ts';
 import { type Metering, meteringOf } from './metering.ts';
+import type { LostBoard } from './node-watch.ts';
 import { Workloads } from './workloads.ts';
 
 export interface LedgerOptions {
@@ -21,12 +34,14 @@ export interface LedgerOptions {
   readonly namespace: string;
   /** Time from one booking to the next. */
   readonly periodMs: number;
+  readonly events: Pick<EventRecorder, 'event'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: RuntimeMetrics;
 }
 
 const RETRY_MS = 1_000;
+const NO_DRAW: Draw = Object.freeze({ gpuWatts: 0, itWatts: 0, facilityWatts: 0 });
 
 /**
  * Whose energy is whose: books what the agents of all members report, keeps the books on the hub, and tells what is
@@ -115,7 +130,28 @@ export class Ledger implements EnergySource {
       const use = told?.uses.get(uid);
       if (use !== undefined) sum = addUse(sum ?? NO_USE, use);
     }
-    return sum;
+    const draw = this.draw(uid);
+    return sum && draw ? { ...sum, drawWatts: draw.facilityWatts } : sum;
+  }
+
+  /** What a workload draws now; undefined: it holds nothing, or not all of it is measured. */
+  draw(uid: string): Draw | undefined {
+    const admissions = this.#workloads.admissions(uid);
+    const draws = admissions.map((admission) => {
+      const nodes = this.#workloads.nodesOf(admission);
+      return this.#clusters.get(admission.cluster)?.watch.drawOf(runKey(uid, admission.attempt), nodes);
+    });
+    return draws.reduce((a, b) => a && b && addDraw(a, b), draws.length > 0 ? NO_DRAW : undefined);
+  }
+
+  /** What a cluster draws, as far as its nodes measure; undefined: none does. */
+  clusterDraw(cluster: string): Draw | undefined {
+    return this.#clusters.get(cluster)?.watch.draw;
+  }
+
+  /** How the boards of a cluster are. */
+  boards(cluster: string): BoardsVerdict {
+    return boardsVerdict(this.#clusters.get(cluster)?.watch.nodes ?? new Map());
   }
 
   unmetered(admission: Pick<Admission, 'cluster' | 'assignment'>, fromMs: number, toMs: number): number {
@@ -145,7 +181,7 @@ export class Ledger implements EnergySource {
     return this.#accounts.told;
   }
 
-  /** Calls `listener` when it changes how well a member is metered. */
+  /** Calls `listener` when it changes how well a member is metered, or how its boards are. */
   onMetering(listener: (cluster: string) => void): void {
     this.#meteringListeners.add(listener);
   }
@@ -153,7 +189,8 @@ export class Ledger implements EnergySource {
   /** How well a member is metered, for people. */
   metering(member: Member): Metering {
     const ledger = this.#clusters.get(member.name);
-    return meteringOf(member, ledger?.states(this.#options.clock.now()) ?? new Map(), ledger?.refused ?? []);
+    const states = ledger?.states(this.#options.clock.now()) ?? new Map();
+    return meteringOf(member, states, ledger?.refused ?? [], (node) => ledger?.watch.trouble(node));
   }
 
   async #load(): Promise<void> {
@@ -172,6 +209,7 @@ export class Ledger implements EnergySource {
       logger: this.#logger,
       isKnown: (uid: string) => [...this.#clusters.values()].some((ledger) => ledger.knows(uid)),
       count: (what: 'resets' | 'refused') => this.#counts[what](cluster),
+      lost: (boards: readonly LostBoard[]) => this.#tellLost(cluster, boards),
     };
     return new ClusterLedger(options, kept);
   }
@@ -191,6 +229,7 @@ export class Ledger implements EnergySource {
           ledger.book(member, nowMs);
           await ledger.keep();
           this.#tellMetering(member);
+          await this.#tidy(member, nowMs);
         } catch (error) {
           this.#logger.warn('the books could not be kept', { cluster: member.name, error: errorMessage(error) });
         }
@@ -202,8 +241,36 @@ export class Ledger implements EnergySource {
     });
   }
 
+  /** Takes away what agents of nodes that are gone have left. */
+  async #tidy(member: Member, nowMs: number): Promise<void> {
+    if (member.unusable() !== undefined) return;
+    for (const { metadata } of outdated(member, nowMs)) {
+      const { namespace = '', name, uid, resourceVersion } = metadata;
+      try {
+        await member.client.delete(CONFIG_MAPS, { namespace, name, uid, resourceVersion });
+        this.#logger.info('a report of a node that is gone is removed', { cluster: member.name, configMap: name });
+      } catch (error) {
+        // Gone, or the agent is back.
+        if (!isNotFound(error) && !isConflict(error)) throw error;
+      }
+    }
+  }
+
+  /** Those who hold boards that have been lost hear of it. */
+  #tellLost(cluster: string, boards: readonly LostBoard[]): void {
+    for (const { uuid, node, holders } of boards) {
+      this.#logger.warn('a board is lost', { cluster, node, gpu: uuid });
+      for (const { run } of holders) {
+        const workload = this.#workloads.object(uidOf(run));
+        if (workload === undefined) continue;
+        const note = `board ${uuid} on ${node} in ${cluster} does not answer any more; what ran on it fails or hangs`;
+        this.#options.events.event(workload, 'Warning', 'GPULost', note, { messageKey: uuid });
+      }
+    }
+  }
+
   #tellMetering(member: Member): void {
-    const { message } = this.metering(member);
+    const message = `${this.metering(member).message} ${this.boards(member.name).message}`;
     if (this.#meterings.get(member.name) === message) return;
     this.#meterings.set(member.name, message);
     for (const listener of this.#meteringListeners) listener(member.name);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Store } from '../kube/store.ts';
 import type { Member, MemberNode } from '../regions/index.ts';
 import { aNode, aRegion } from '../regions/testing.ts';
+import type { NodeState } from './cluster-ledger.ts';
 import { meteringOf } from './metering.ts';
 
 function aMember(...names: string[]): Member {
@@ -10,8 +11,8 @@ function aMember(...names: string[]): Member {
   nodes.apply(aNode('cpu-only', 0, { allocatable: { cpuMilli: 1, memoryMi: 1, extended: {}, pods: 1 } }));
   return { object: aRegion('guian'), nodes } as unknown as Member;
 }
-const of = (member: Member, states: Record<string, 'reporting' | 'silent'>, refused: string[] = []) =>
-  meteringOf(member, new Map(Object.entries(states)), refused);
+const of = (member: Member, states: Record<string, NodeState>, refused: string[] = []) =>
+  meteringOf(member, new Map(Object.entries(states)), refused, (node) => `${node}'s nvidia-smi hangs.`);
 
 describe('meteringOf', () => {
   it('is well when the agents of all accelerator nodes report', () => {
@@ -27,6 +28,14 @@ describe('meteringOf', () => {
     expect(metering).toMatchObject({ status: 'False', reason: 'NodesSilent', nodes: { silent: 1, missing: 1 } });
     expect(metering.message).toBe(
       'of 3 accelerator nodes 1 say nothing for 5 minutes (b), 1 have no agent (c): their energy is an estimate',
+    );
+  });
+
+  it('says of agents that report and cannot measure why the first one cannot', () => {
+    const metering = of(aMember('a', 'b', 'c'), { a: 'reporting', b: 'blind', c: 'blind' });
+    expect(metering).toMatchObject({ status: 'False', reason: 'NoSamples', nodes: { reporting: 1, blind: 2 } });
+    expect(metering.message).toBe(
+      "of 3 accelerator nodes 2 cannot measure (b, c; b: b's nvidia-smi hangs): their energy is an estimate",
     );
   });
 

@@ -4,32 +4,38 @@ import type { NodeState } from './cluster-ledger.ts';
 /** How well a member is metered. */
 export interface Metering {
   readonly status: 'True' | 'False';
-  readonly reason: 'AllReport' | 'NoAgents' | 'NodesSilent' | 'ReportsRefused';
+  readonly reason: 'AllReport' | 'NoAgents' | 'NodesSilent' | 'NoSamples' | 'ReportsRefused';
   readonly message: string;
   /** Accelerator nodes by what their agents say. */
-  readonly nodes: Readonly<Record<'reporting' | 'silent' | 'missing', number>>;
+  readonly nodes: Readonly<Record<NodeState | 'missing', number>>;
 }
 
 const NAMED = 3;
 
-/** @param refused why reports cannot be booked, each with its ConfigMap */
+/**
+ * @param refused why reports cannot be booked, each with its ConfigMap
+ * @param troubleOf why the agent of a blind node has no samples
+ */
 export function meteringOf(
   member: Member,
   states: ReadonlyMap<string, NodeState>,
   refused: readonly string[],
+  troubleOf: (node: string) => string | undefined,
 ): Metering {
   const silent: string[] = [];
   const missing: string[] = [];
+  const blind: string[] = [];
   let reporting = 0;
   for (const { metadata, allocatable } of member.nodes.list()) {
     const { accelerators } = member.object.spec;
     if (!accelerators.some(({ resourceName }) => (allocatable.extended[resourceName] ?? 0) > 0)) continue;
     const state = states.get(metadata.name);
     if (state === 'reporting') reporting += 1;
+    else if (state === 'blind') blind.push(metadata.name);
     else (state === undefined ? missing : silent).push(metadata.name);
   }
-  const nodes = { reporting, silent: silent.length, missing: missing.length };
-  const all = reporting + silent.length + missing.length;
+  const nodes = { reporting, blind: blind.length, silent: silent.length, missing: missing.length };
+  const all = reporting + blind.length + silent.length + missing.length;
   const say = (status: Metering['status'], reason: Metering['reason'], message: string): Metering => ({
     status,
     reason,
@@ -41,15 +47,20 @@ export function meteringOf(
     return say('False', 'ReportsRefused', `${refused.length} reports cannot be booked, first ${refusal}`);
   }
   if (reporting === all) return say('True', 'AllReport', `the agents of all ${all} accelerator nodes report`);
-  if (reporting + silent.length === 0) {
+  if (missing.length === all) {
     return say('False', 'NoAgents', `none of ${all} accelerator nodes has an agent: energy is an estimate`);
   }
+  const [first = ''] = [...blind].sort();
+  const why = (troubleOf(first) ?? '').replace(/\.$/, '');
   const parts = [
+    ...(blind.length > 0 ? [`${blind.length} cannot measure (${named(blind)}; ${first}: ${why})`] : []),
     ...(silent.length > 0 ? [`${silent.length} say nothing for 5 minutes (${named(silent)})`] : []),
     ...(missing.length > 0 ? [`${missing.length} have no agent (${named(missing)})`] : []),
   ];
-  return say('False', 'NodesSilent', `of ${all} accelerator nodes ${parts.join(', ')}: their energy is an estimate`);
+  const reason = silent.length + missing.length > 0 ? 'NodesSilent' : 'NoSamples';
+  return say('False', reason, `of ${all} accelerator nodes ${parts.join(', ')}: their energy is an estimate`);
 }
 
-const named = (nodes: readonly string[]): string =>
+/** The first few, in order. */
+export const named = (nodes: readonly string[]): string =>
   `${[...nodes].sort().slice(0, NAMED).join(', ')}${nodes.length > NAMED ? ', ...' : ''}`;

@@ -1,5 +1,5 @@
-import { NOBODY_INDEX, type NodeEnergyTotals, nodeEnergyData } from '../api/index.ts';
-import type { Report, Use } from '../energy/index.ts';
+import { NOBODY_INDEX, type NodeEnergyNow, type NodeEnergyTotals, nodeEnergyData } from '../api/index.ts';
+import type { Report, Reported, ReportedPod, Use } from '../energy/index.ts';
 
 /** Reads the `data` of an agent's ConfigMap; a sentence where it is not what an agent writes. */
 export function readReport(data: unknown): Report | string {
@@ -8,7 +8,7 @@ export function readReport(data: unknown): Report | string {
     const { path, message } = parsed.error.issues[0] ?? { path: [], message: '' };
     return `${path.join('.') || 'data'}: ${message}`;
   }
-  const { node, series, writtenAt, totals, buckets } = parsed.data;
+  const { node, series, writtenAt, totals, buckets, now } = parsed.data;
   try {
     return {
       node,
@@ -20,6 +20,7 @@ export function readReport(data: unknown): Report | string {
       buckets: buckets
         .map(({ sequence, start, use }) => ({ sequence, startMs: Date.parse(start), uses: usesOf(totals, use) }))
         .sort((a, b) => a.sequence - b.sequence),
+      ...(now === undefined ? {} : { now: nowOf(totals, now) }),
     };
   } catch (error) {
     return (error as Error).message;
@@ -27,14 +28,26 @@ export function readReport(data: unknown): Report | string {
 }
 
 /** @throws where an index points nowhere */
-function usesOf({ pods, gpus }: NodeEnergyTotals, list: NodeEnergyTotals['use']): Use[] {
+const nowOf = (totals: NodeEnergyTotals, { trouble, expected, boards }: NodeEnergyNow): Reported => ({
+  ...{ trouble, expected },
+  boards: boards.map(([uuid, health, watts, holders]) => ({
+    ...{ uuid, health, watts },
+    holders: holders.map(([index, share]) => ({ pod: podAt(totals, index), share })),
+  })),
+});
+
+function podAt({ pods }: NodeEnergyTotals, index: number): ReportedPod {
+  const pod = pods[index];
+  if (pod === undefined) throw new Error(`there is no pod ${index}`);
+  const [uid, namespace, name, run] = pod;
+  return { uid, namespace, name, run };
+}
+
+/** @throws where an index points nowhere */
+function usesOf(totals: NodeEnergyTotals, list: NodeEnergyTotals['use']): Use[] {
   return list.map(([podIndex, gpuIndex, ...amounts]) => {
-    const gpu = gpus[gpuIndex]?.[0];
-    const pod = pods[podIndex];
-    if (gpu === undefined) throw new Error(`use: there is no board ${gpuIndex}`);
-    if (podIndex === NOBODY_INDEX) return { pod: null, gpu, amounts };
-    if (pod === undefined) throw new Error(`use: there is no pod ${podIndex}`);
-    const [uid, namespace, name, run] = pod;
-    return { pod: { uid, namespace, name, run }, gpu, amounts };
+    const gpu = totals.gpus[gpuIndex]?.[0];
+    if (gpu === undefined) throw new Error(`there is no board ${gpuIndex}`);
+    return { pod: podIndex === NOBODY_INDEX ? null : podAt(totals, podIndex), gpu, amounts };
   });
 }

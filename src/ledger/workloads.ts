@@ -14,6 +14,7 @@ import {
   toldBefore,
 } from '../energy/index.ts';
 import { boardsPerNode, type HubStores, tenantOf } from '../hub/index.ts';
+import type { KubeObject } from '../kube/resource.ts';
 import type { Member } from '../regions/index.ts';
 
 type Workload = { readonly kind: 'ModelTraining'; readonly object: ModelTraining } | ServingWorkload;
@@ -77,6 +78,17 @@ export class Workloads {
       tenant: status?.tenant ?? tenantOf(this.#hub, namespace),
       accelerator: status?.placement?.accelerator ?? '',
     };
+  }
+
+  /** undefined: not known, or deleted. */
+  object(uid: string): ((ModelTraining | ModelServing) & KubeObject) | undefined {
+    return this.#gone.has(uid) ? undefined : this.#byUid.get(uid)?.object;
+  }
+
+  /** What it holds nodes by now. */
+  admissions(uid: string): readonly Admission[] {
+    const object = this.object(uid);
+    return object === undefined ? [] : admissionsOf(object);
   }
 
   /** Whether nothing more will run of it: it is finished or gone. */

@@ -5,6 +5,7 @@ import type { Ledger } from '../ledger/index.ts';
 import type { MemberSource } from '../regions/index.ts';
 
 const SCOPES = { gpu: 'gpuJoules', it: 'itJoules', facility: 'facilityJoules' } as const;
+export const DRAW_SCOPES = { gpu: 'gpuWatts', it: 'itWatts', facility: 'facilityWatts' } as const;
 const PLACE = ['region', 'cluster'] as const;
 const TENANT = ['tenant', 'region'] as const;
 
@@ -17,6 +18,8 @@ export class LedgerMetrics {
   readonly #idle: Counter;
   readonly #others: Counter;
   readonly #nodes: Gauge;
+  readonly #draw: Gauge;
+  readonly #boards: Gauge;
   readonly #joules: Counter;
   readonly #classed: Counter;
   readonly #cost: Counter;
@@ -43,12 +46,23 @@ export class LedgerMetrics {
       'Energy measured of boards that pods held which are not ours.',
       [...PLACE, 'scope'],
     );
-    this.#nodes = new Gauge({
-      name: 'aidc_region_metered_nodes',
-      help: 'Accelerator nodes by state: reporting, silent (no report for 5 minutes), missing (no agent).',
-      labelNames: [...PLACE, 'state'],
-      registers: [registry],
-    });
+    const gauge = (name: string, help: string, more: string): Gauge =>
+      new Gauge({ name, help, labelNames: [...PLACE, more], registers: [registry] });
+    this.#nodes = gauge(
+      'aidc_region_metered_nodes',
+      'Accelerator nodes by state: reporting, blind (the agent has no samples), silent (no report for 5 minutes), missing (no agent).',
+      'state',
+    );
+    this.#draw = gauge(
+      'aidc_region_power_draw_watts',
+      'Power as agents measured it last, of the boards whose power is known. scope: gpu boards, it with the overhead of nodes, facility times PUE. Absent: no agent measures.',
+      'scope',
+    );
+    this.#boards = gauge(
+      'aidc_region_gpu_health',
+      'Boards of the nodes that report, by how their agents see them: healthy, degraded, lost, unknown.',
+      'state',
+    );
     this.#joules = counter(
       'aidc_tenant_energy_joules_total',
       'Energy of a tenant, also of deleted workloads; source=estimate: not measured.',
@@ -75,7 +89,8 @@ export class LedgerMetrics {
   }
 
   collect(): void {
-    for (const family of [this.#all, this.#idle, this.#others, this.#nodes, this.#gpuSeconds]) family.reset();
+    for (const family of [this.#all, this.#idle, this.#others, this.#nodes, this.#draw, this.#boards, this.#gpuSeconds])
+      family.reset();
     for (const family of [this.#joules, this.#classed, this.#cost, this.#carbon, this.#workloads]) family.reset();
     if (!this.#ledger.isLoaded) return;
     this.#regions();
@@ -98,6 +113,14 @@ export class LedgerMetrics {
       const { region } = member.object.spec;
       for (const [state, count] of Object.entries(this.#ledger.metering(member).nodes)) {
         this.#nodes.set({ region, cluster: member.name, state }, count);
+      }
+      for (const [state, count] of Object.entries(this.#ledger.boards(member.name).counts)) {
+        this.#boards.set({ region, cluster: member.name, state }, count);
+      }
+      const draw = this.#ledger.clusterDraw(member.name);
+      if (draw === undefined) continue;
+      for (const [scope, key] of Object.entries(DRAW_SCOPES)) {
+        this.#draw.set({ region, cluster: member.name, scope }, draw[key]);
       }
     }
   }

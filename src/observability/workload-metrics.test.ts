@@ -16,7 +16,7 @@ const serving = (name: string, second: number): ModelServing => {
 async function shown(max: number, trainings: ModelTraining[], servings: ModelServing[]) {
   const registry = new Registry();
   const hub = { trainings: { list: () => trainings }, servings: { list: () => servings } } as never;
-  const ledger = { isLoaded: true, use: () => undefined, unmetered: () => 0 };
+  const ledger = { isLoaded: true, use: () => undefined, draw: () => undefined, unmetered: () => 0 };
   new WorkloadMetrics(registry, hub, { get: () => undefined }, ledger, () => 0, { max, labels: [] }).collect();
   const text = await registry.metrics();
   const named = (family: string) =>
@@ -44,7 +44,7 @@ it('has a series of money for each currency', async () => {
   const money = { measured: { CNY: 1_000_000, USD: 2_000_000 }, estimated: { USD: 9e6 }, final: { USD: 1_000_000 } };
   const costOf = async (use: WorkloadUse | undefined): Promise<string[]> => {
     registry.clear();
-    const ledger = { isLoaded: true, use: () => use, unmetered: () => 0 };
+    const ledger = { isLoaded: true, use: () => use, draw: () => undefined, unmetered: () => 0 };
     new WorkloadMetrics(registry, hub, { get: () => undefined }, ledger, () => 0, { max: 9, labels: [] }).collect();
     const text = await registry.metrics();
     return [...text.matchAll(/^aidc_workload_energy_cost_total{.*currency="(\w+)".*} (.*)$/gm)]
@@ -62,7 +62,7 @@ it('joins by labels that were asked for, and by no others', async () => {
     aTraining({ name, metadata: { uid: name, labels, ...at(1) } });
   const objects = [labelled('a', { 'example.com/team': 'vision', secret: 'x' }), labelled('b', { other: 'y' })];
   const hub = { trainings: { list: () => objects }, servings: { list: () => [] } } as never;
-  const ledger = { isLoaded: true, use: () => undefined, unmetered: () => 0 };
+  const ledger = { isLoaded: true, use: () => undefined, draw: () => undefined, unmetered: () => 0 };
   const labels = [{ key: 'example.com/team', name: 'label_example_com_team' }];
   const metrics = new WorkloadMetrics(registry, hub, { get: () => undefined }, ledger, () => 0, { max: 9, labels });
   metrics.collect();

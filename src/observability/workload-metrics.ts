@@ -26,6 +26,7 @@ import {
 import { boardsPerNode, type HubStores } from '../hub/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { MemberSource } from '../regions/index.ts';
+import { DRAW_SCOPES } from './ledger-metrics.ts';
 
 type Labels = Record<string, string>;
 type Workload = ModelTraining | ModelServing;
@@ -55,7 +56,7 @@ const SCOPES = { gpu: 'gpuJoules', it: 'itJoules', facility: 'facilityJoules' } 
 export class WorkloadMetrics {
   readonly #hub: Pick<HubStores, 'trainings' | 'servings'>;
   readonly #members: Pick<MemberSource, 'get'>;
-  readonly #ledger: Pick<Ledger, 'isLoaded' | 'use' | 'unmetered'>;
+  readonly #ledger: Pick<Ledger, 'isLoaded' | 'use' | 'draw' | 'unmetered'>;
   readonly #now: () => number;
   readonly #info: Gauge;
   readonly #phase: Gauge;
@@ -70,6 +71,7 @@ export class WorkloadMetrics {
   readonly #cost: Counter;
   readonly #carbon: Counter;
   readonly #coverage: Gauge;
+  readonly #draw: Gauge;
   readonly #omitted: Gauge;
   readonly #max: number;
   readonly #labels: WorkloadSeries['labels'];
@@ -78,7 +80,7 @@ export class WorkloadMetrics {
     registry: Registry,
     hub: Pick<HubStores, 'trainings' | 'servings'>,
     members: Pick<MemberSource, 'get'>,
-    ledger: Pick<Ledger, 'isLoaded' | 'use' | 'unmetered'>,
+    ledger: Pick<Ledger, 'isLoaded' | 'use' | 'draw' | 'unmetered'>,
     now: () => number,
     { max, labels }: WorkloadSeries,
   ) {
@@ -116,6 +118,11 @@ export class WorkloadMetrics {
       'aidc_workload_energy_coverage_ratio',
       'Part of the accelerator-seconds held whose power was measured.',
     );
+    this.#draw = gauge(
+      'aidc_workload_power_draw_watts',
+      'Power as agents measured it last, by scope as of a region. Absent: nothing is held, or not all of it is measured.',
+      ['scope'],
+    );
     this.#omitted = new Gauge({
       name: 'aidc_metrics_omitted_workloads',
       help: 'Workloads without series of their own: the newest, beyond --max-workload-series.',
@@ -142,6 +149,7 @@ export class WorkloadMetrics {
       this.#started,
       this.#completed,
       this.#coverage,
+      this.#draw,
       this.#gpuSeconds,
       this.#joules,
       this.#cost,
@@ -233,6 +241,10 @@ export class WorkloadMetrics {
     if (!this.#ledger.isLoaded) return;
     const { usage } = status ?? {};
     const use = this.#ledger.use(metadata.uid ?? '');
+    const draw = this.#ledger.draw(metadata.uid ?? '');
+    for (const [scope, key] of Object.entries(DRAW_SCOPES)) {
+      if (draw !== undefined) this.#draw.set({ ...id, scope }, draw[key]);
+    }
     const { reckoned, ...kept } = partsOf(usage);
     const currency = usage?.currency ?? held[0]?.meter.facts.currency;
     if (currency === undefined) return;

@@ -30,6 +30,14 @@ const RESOURCE: Resource = {
   namespaced: REGIONAL_CLUSTER.namespaced,
 };
 
+/** What agents tell. */
+export interface Told {
+  /** What conditions Metered and AcceleratorsHealthy say. */
+  readonly metered: Verdict;
+  readonly boards: Verdict;
+  readonly powerDrawWatts: number | undefined;
+}
+
 export interface RegionControllerOptions {
   readonly clusters: Store<RegionalCluster>;
   readonly members: MemberRegistry;
@@ -37,8 +45,8 @@ export interface RegionControllerOptions {
   readonly events: Pick<EventRecorder, 'event'>;
   /** Keeps a cluster that is in use from being deleted. */
   readonly protection?: RegionProtection;
-  /** What condition Metered says. */
-  readonly metering?: (member: MemberConnection) => Verdict;
+  /** What agents tell of a member. */
+  readonly metering?: (member: MemberConnection) => Told;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly metrics: RuntimeMetrics;
@@ -121,7 +129,7 @@ function observe(
     ...(version === undefined ? {} : { version }),
     // Before the first full list it would count what was seen so far as all there is.
     ...(member.synced ? { inventory: member.inventory.summary(), powerWatts: powerOf(object, member) } : {}),
-    ...(member.synced && metering !== undefined ? { metered: metering(member) } : {}),
+    ...(member.synced ? metering?.(member) : {}),
     ...(clockSkewMs === undefined ? {} : { skewMs: clockSkewMs }),
     ...(lastAnswerMs === undefined ? {} : { lastAnswerMs }),
     ...(price === null ? {} : { pricePerKWhMicros: price }),
@@ -143,18 +151,20 @@ function untilNext(nowMs: number): number {
   return Math.min(SYNC_MS, next - nowMs + 1);
 }
 
-/** An event for each change of Ready and Reachable. */
+/** An event for each change of Ready and Reachable, and where boards are lost or degraded and well again. */
 function tell(
   object: RegionalCluster,
   wanted: RegionalClusterStatus,
   { events, logger }: RegionControllerOptions,
 ): void {
-  for (const type of [CONDITION.Ready, CONDITION.Reachable]) {
+  for (const type of [CONDITION.Ready, CONDITION.Reachable, CONDITION.AcceleratorsHealthy]) {
     const before = object.status?.conditions?.find((condition) => condition.type === type);
     const after = wanted.conditions?.find((condition) => condition.type === type);
     if (after === undefined || (before?.status === after.status && before.reason === after.reason)) continue;
     logger.info('region changed', { cluster: object.metadata.name, type, status: after.status, reason: after.reason });
     if (type === CONDITION.Reachable && after.status !== 'True') continue;
+    // Boards are well until somebody says otherwise.
+    if (type === CONDITION.AcceleratorsHealthy && after.status === 'True' && before?.status !== 'False') continue;
     if (after.status === 'Unknown' || after.reason === 'Connecting') continue;
     events.event(object, after.status === 'True' ? 'Normal' : 'Warning', after.reason, after.message);
   }

@@ -77,6 +77,19 @@ describe('deriveStatus', () => {
     expect(deriveStatus(before, { ...later, lastAnswerMs: NOW + 60_000 }).lastSyncTime).toBe('2026-03-01T10:01:00Z');
   });
 
+  it('tells power with the time of contact, whether boards are well, and nothing of it when nobody measures', () => {
+    const boards = { status: 'False', reason: 'BoardsLost', message: 'of 8 boards ...' } as const;
+    const before = withStatus(aRegion('guian'), { ...seen, powerDrawWatts: 431_960.4, boards });
+    expect(before.status).toMatchObject({ powerDrawWatts: 431_960, display: { power: '432.0 kW' } });
+    expect(before.status?.conditions?.find(({ type }) => type === 'AcceleratorsHealthy')).toMatchObject(boards);
+    const soon = { ...seen, boards, powerDrawWatts: 9, nowMs: NOW + 59_000, lastAnswerMs: NOW + 59_000 };
+    expect(deriveStatus(before, soon)).toEqual(before.status);
+    expect(deriveStatus(before, { ...soon, lastAnswerMs: NOW + 60_000 }).powerDrawWatts).toBe(9);
+    const { powerDrawWatts: _, ...nobody } = soon;
+    expect(deriveStatus(before, nobody)).not.toHaveProperty('powerDrawWatts');
+    expect(deriveStatus(before, nobody).display).not.toHaveProperty('power');
+  });
+
   it('keeps what was seen while the member does not answer, and moves the time of what changed only', () => {
     const before = withStatus(aRegion('guian'), seen);
     const lost: Observed = {

@@ -17,6 +17,10 @@ export interface Observed {
   /** Why it is not usable; undefined: Ready. */
   readonly problem: Problem | undefined;
   readonly metered?: Verdict;
+  /** Whether its boards are healthy. */
+  readonly boards?: Verdict;
+  /** Facility power as it is measured; undefined: nobody measures. */
+  readonly powerDrawWatts?: number | undefined;
   /** Something short of a problem, said in Ready's message. */
   readonly note?: string;
   readonly clusterUID?: string;
@@ -35,6 +39,7 @@ export function deriveStatus(cluster: RegionalCluster, observed: Observed): Regi
   const inventory = observed.inventory ?? old.inventory;
   const powerWatts = observed.powerWatts ?? old.powerWatts;
   const lastSyncTime = syncTime(old.lastSyncTime, observed.lastAnswerMs);
+  const powerDrawWatts = drawOf(old, observed, lastSyncTime);
   const clockSkewSeconds = skewSeconds(old.clockSkewSeconds, observed.skewMs);
   return {
     ...(cluster.metadata.generation === undefined ? {} : { observedGeneration: cluster.metadata.generation }),
@@ -43,9 +48,10 @@ export function deriveStatus(cluster: RegionalCluster, observed: Observed): Regi
     ...(version === undefined ? {} : { version: version.slice(0, 64) }),
     ...(inventory === undefined ? {} : { inventory: [...inventory] }),
     ...(powerWatts === undefined ? {} : { powerWatts }),
+    ...(powerDrawWatts === undefined ? {} : { powerDrawWatts }),
     ...(lastSyncTime === undefined ? {} : { lastSyncTime }),
     ...(clockSkewSeconds === undefined ? {} : { clockSkewSeconds }),
-    display: display(cluster, inventory, observed),
+    display: display(cluster, inventory, powerDrawWatts, observed),
   };
 }
 
@@ -58,6 +64,9 @@ function conditions(cluster: RegionalCluster, observed: Observed): Condition[] {
   set(result, CONDITION.Ready, ready, cluster, observed.nowMs);
   set(result, CONDITION.Reachable, observed.reachable, cluster, observed.nowMs);
   if (observed.metered !== undefined) set(result, CONDITION.Metered, observed.metered, cluster, observed.nowMs);
+  if (observed.boards !== undefined) {
+    set(result, CONDITION.AcceleratorsHealthy, observed.boards, cluster, observed.nowMs);
+  }
   return [...result.values()];
 }
 
@@ -98,6 +107,16 @@ function syncTime(old: string | undefined, lastAnswerMs: number | undefined): st
   return iso(lastAnswerMs);
 }
 
+/** A new value with the time of contact, as it is never the same twice. */
+function drawOf(
+  { lastSyncTime, powerDrawWatts: old }: RegionalClusterStatus,
+  { powerDrawWatts }: Observed,
+  nextSyncTime: string | undefined,
+): number | undefined {
+  if (powerDrawWatts === undefined) return undefined;
+  return old === undefined || lastSyncTime !== nextSyncTime ? Math.round(powerDrawWatts) : old;
+}
+
 /** In steps of 10 s, and unmoved while the step before is still about right, so that it does not flap. */
 export function skewSeconds(old: number | undefined, skewMs: number | undefined): number | undefined {
   if (skewMs === undefined) return old;
@@ -109,6 +128,7 @@ export function skewSeconds(old: number | undefined, skewMs: number | undefined)
 function display(
   cluster: RegionalCluster,
   inventory: readonly Inventory[] | undefined,
+  powerDrawWatts: number | undefined,
   { nowMs, pricePerKWhMicros: price }: Observed,
 ): NonNullable<RegionalClusterStatus['display']> {
   const { spec } = cluster;
@@ -118,5 +138,6 @@ function display(
     ...(price === undefined ? {} : { price: `${(price / 1_000_000).toFixed(3)} ${spec.electricity.currency}/kWh` }),
     pue: (spec.puePermille / 1000).toFixed(2),
     co2: `${gramsPerKWhAt(carbonFactsOf(spec), nowMs)} g/kWh`,
+    ...(powerDrawWatts === undefined ? {} : { power: `${(powerDrawWatts / 1000).toFixed(1)} kW` }),
   };
 }

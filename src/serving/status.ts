@@ -17,6 +17,7 @@ import {
   kWhText,
   type Meter,
   type WorkloadUse,
+  withDraw,
   withLateMeasured,
 } from '../energy/index.ts';
 import { admissionOf } from '../workloads/admission.ts';
@@ -344,7 +345,10 @@ function withUsage(serving: ModelServing, status: ModelServingStatus, sight: Sig
     const interval = estimate(meter, from, Date.parse(now));
     usage = closeInterval(usage, interval, meter.facts.currency, now, measured);
   }
-  return usage === undefined ? status : { ...status, usage };
+  if (usage === undefined) return status;
+  // What is drawn is of all that was held before.
+  const isSame = before.length === (status.admissions ?? []).length;
+  return { ...status, usage: isSame ? withDraw(usage, measured) : usage };
 }
 
 function displayOf({ spec }: ModelServing, status: ModelServingStatus): NonNullable<ModelServingStatus['display']> {

@@ -16,6 +16,7 @@ import {
   kWhText,
   type Meter,
   type WorkloadUse,
+  withDraw,
   withLateMeasured,
 } from '../energy/index.ts';
 import { admissionOf } from '../workloads/admission.ts';
@@ -332,7 +333,8 @@ function withUsage(
   if (!transition && secondsBetween(iso(from), now) * 1000 < METER_MS) return status;
   if (Date.parse(now) <= from && status.usage !== undefined) return status;
   const interval = estimate(meter, from, Date.parse(now));
-  return { ...status, usage: closeInterval(status.usage, interval, meter.facts.currency, now, measured) };
+  const usage = closeInterval(status.usage, interval, meter.facts.currency, now, measured);
+  return { ...status, usage: sight.closing === true ? usage : withDraw(usage, measured) };
 }
 
 /** The last reports come when nothing is held any more. */

@@ -16,6 +16,22 @@ const STATE = 'state.json';
 const holds = (name: string, ...ids: string[]) => ({ namespace: 'ns', name, resource: 'nvidia.com/gpu', ids });
 
 /** The apiserver, as far as the agent asks it. */
+/** For an agent that reports; it ends with the test. */
+async function openApiserver(folder: string) {
+  const api = new Apiserver();
+  await api.server.listen();
+  const kubeconfig = join(folder, 'kubeconfig');
+  writeFileSync(kubeconfig, api.kubeconfig());
+  return {
+    flags: ['--kubeconfig', kubeconfig],
+    /** What the newest report says of now. */
+    get now() {
+      return nodeEnergyData.parse(api.maps.at(-1)).now;
+    },
+    [Symbol.asyncDispose]: () => api.server.close(),
+  };
+}
+
 class Apiserver {
   readonly maps: Record<string, string>[] = [];
   /** The power cap that pods ask for, by name. */
@@ -162,6 +178,13 @@ describe('aidc-operator agent', () => {
       const state = JSON.parse(readFileSync(join(folder, STATE), 'utf8')) as { series: string };
       expect(data).toMatchObject({ node: 'gpu-1', series: state.series });
       expect(data.totals.pods).toEqual([['uid-one', 'ns', 'one', 'w/3']]);
+      expect(data.now).toEqual({
+        ...{ trouble: '', expected: 2 },
+        boards: [
+          [A, 'healthy', 400, [[0, 1]]],
+          [B, 'healthy', 100, []],
+        ],
+      });
       for (const [index, [, joules, seconds, gaps]] of data.totals.gpus.entries()) {
         // Constant power is integrated exactly, whenever the samples came.
         const watts = gpus[index]?.watts[0][1] ?? 0;
@@ -275,8 +298,9 @@ describe('aidc-operator agent', () => {
     expect((await agent.get('/livez')).status).toBe(200);
   }, 240_000);
 
-  it('runs on a node without a driver, and is not ready', async () => {
-    const { agent } = start({}, '--nvidia-smi', join(folder, 'no-such-program'));
+  it('runs on a node without a driver, is not ready, and tells the hub why', async () => {
+    await using api = await openApiserver(folder);
+    const { agent } = start({}, ...api.flags, '--nvidia-smi', join(folder, 'no-such-program'));
     await agent.until((count) => Number(count) > 0, 'aidc_agent_sample_errors_total', 'reason="spawn"');
     expect(await agent.value('aidc_agent_sample_success')).toBe(0);
     expect((await agent.get('/livez')).status).toBe(200);
@@ -285,6 +309,7 @@ describe('aidc-operator agent', () => {
     expect(ready.text).toContain('cannot be started');
     expect((await agent.get('/metrics')).text).not.toContain(A);
     expect(await agent.stop()).toBe(0);
+    expect(api.now).toMatchObject({ trouble: expect.stringContaining('cannot be started') as string, boards: [] });
   }, 180_000);
 
   it('takes a sample for one, also of an nvidia-smi that ends with an error after each', async () => {
@@ -305,7 +330,8 @@ describe('aidc-operator agent', () => {
 
   it('tells of a board that falls off the bus, and counts its time as a gap', async () => {
     kubelet.pods = [holds('one', A)];
-    const { fake, agent } = start({ gpus: [{ uuid: A }, { uuid: B }] });
+    await using api = await openApiserver(folder);
+    const { fake, agent } = start({ gpus: [{ uuid: A }, { uuid: B }] }, ...api.flags);
     await agent.until((joules) => Number(joules) > 0, 'aidc_gpu_energy_joules_total', A);
     fake.play({ gpus: [{ uuid: A, isLost: true }, { uuid: B }] });
     await agent.until((lost) => lost === 1, 'aidc_gpu_health', A, 'state="lost"');
@@ -315,6 +341,11 @@ describe('aidc-operator agent', () => {
     await agent.until((gap) => Number(gap) > 0, 'aidc_gpu_energy_gap_seconds_total', A);
     expect(await agent.value('aidc_gpu_energy_gap_seconds_total', B)).toBe(0);
     expect(await agent.value('aidc_gpu_health', B, 'state="healthy"')).toBe(1);
+    await agent.stop();
+    expect(api.now?.boards.map(([uuid, health, , holders]) => [uuid, health, holders.length])).toEqual([
+      [A, 'lost', 1],
+      [B, 'healthy', 0],
+    ]);
   }, 180_000);
 
   it('knows a board that a pod holds by a claim, and counts what it cannot tell', async () => {

@@ -3,8 +3,9 @@ import type { ModelTraining, RegionalCluster, Usage } from '../../src/api/index.
 import { ANNOTATION, LABEL } from '../../src/api/index.ts';
 import { REGIONAL_CLUSTERS, TRAININGS } from '../../src/hub/index.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import { CONFIG_MAPS, type KubeObject, PODS } from '../../src/kube/resource.ts';
+import { CONFIG_MAPS, EVENTS, type KubeObject, PODS } from '../../src/kube/resource.ts';
 import { h100Region, useEnvironment } from '../support/environment.ts';
+import { getOrUndefined } from '../support/hub.ts';
 import { NodeMeter } from '../support/node-meter.ts';
 import {
   applyAll,
@@ -95,6 +96,73 @@ describe('the ledger', () => {
     expect(await joules('estimate')).toBe(0);
   });
 
+  it('says what region and run draw, and on the hub that a board is lost', async () => {
+    const { items } = await guian.list<Pod>(PODS, { namespace: 'team' });
+    for (const meter of meters) {
+      const pod = items.find(({ spec }) => spec.nodeName === meter.node);
+      if (pod !== undefined) meter.hold(pod, 8, { watts: 500 });
+      await meter.write();
+    }
+    const draw = { workload: 'run', scope: 'facility' };
+    // Two nodes of 8 boards of 500 W and 800 W of overhead, times PUE.
+    const watts = 2 * (8 * 500 + 800) * 1.2;
+    await eventually('its power', async () => (await series('aidc_workload_power_draw_watts', draw)) === watts, {
+      timeoutMs: PATIENCE,
+    });
+    expect(await series('aidc_region_power_draw_watts', { cluster: 'guian', scope: 'facility' })).toBe(watts);
+    expect(await series('aidc_region_gpu_health', { cluster: 'guian', state: 'lost' })).toBe(0);
+    const [meter] = meters;
+    const pod = items.find(({ spec }) => spec.nodeName === meter?.node);
+    if (pod !== undefined) meter?.hold(pod, 1, { health: 'lost', watts: null });
+    await meter?.write();
+    const condition = async () => {
+      const { status } = await hub.get<Region>(REGIONAL_CLUSTERS, { name: 'guian' });
+      return status?.conditions?.find(({ type }) => type === 'AcceleratorsHealthy');
+    };
+    await eventually('BoardsLost', async () => (await condition())?.reason === 'BoardsLost', { timeoutMs: PATIENCE });
+    expect((await condition())?.message).toBe(
+      'of 16 boards that agents tell of: 1 lost (GPU-guian-h100-001-0 on guian-h100-001)',
+    );
+    expect(await series('aidc_region_gpu_health', { cluster: 'guian', state: 'lost' })).toBe(1);
+    expect(await series('aidc_workload_power_draw_watts', draw)).toBeUndefined();
+    const lost = async () => {
+      const { items: events } = await hub.list<KubeObject & { reason: string; note: string }>(EVENTS, {});
+      return events.filter(({ reason }) => reason === 'GPULost' || reason === 'BoardsLost').map(({ note }) => note);
+    };
+    await eventually('both events', async () => (await lost()).length === 2, { timeoutMs: PATIENCE });
+    expect((await lost()).join()).toContain('board GPU-guian-h100-001-0 on guian-h100-001 in guian does not answer');
+    if (pod !== undefined) meter?.hold(pod, 1, { watts: 500 });
+    await meter?.write();
+    await eventually('AllHealthy', async () => (await condition())?.reason === 'AllHealthy', { timeoutMs: PATIENCE });
+  });
+
+  it('says of an agent that cannot measure why', async () => {
+    const [meter] = meters;
+    if (meter === undefined) return;
+    meter.trouble = 'nvidia-smi has been silent for 15 s.';
+    await meter.write();
+    await eventually('NoSamples', async () => (await metered())?.reason === 'NoSamples', { timeoutMs: PATIENCE });
+    expect((await metered())?.message).toBe(
+      'of 2 accelerator nodes 1 cannot measure (guian-h100-001; guian-h100-001: nvidia-smi has been silent for 15 s): their energy is an estimate',
+    );
+    expect(await series('aidc_region_metered_nodes', { cluster: 'guian', state: 'blind' })).toBe(1);
+    meter.trouble = '';
+    await meter.write();
+    await eventually('AllReport', async () => (await metered())?.reason === 'AllReport', { timeoutMs: PATIENCE });
+  });
+
+  it('removes what the agent of a node that is long gone has left', async () => {
+    const gone = new NodeMeter(guian, 'guian-h100-gone');
+    await gone.write(Date.now() - 49 * 3_600_000);
+    const key = { namespace: 'aidc-system', name: 'aidc-energy-guian-h100-gone' };
+    await eventually(
+      'it is gone',
+      async () => (await getOrUndefined(guian, CONFIG_MAPS, key.namespace, key.name)) === undefined,
+      { timeoutMs: PATIENCE },
+    );
+    for (const { node } of meters) await guian.get(CONFIG_MAPS, { ...key, name: `aidc-energy-${node}` });
+  });
+
   it('is told of a checkpoint by a pod of the run', async () => {
     const { items } = await guian.list<Pod>(PODS, { namespace: 'team' });
     const checkpointMs = Date.now();
@@ -152,14 +220,19 @@ describe('the ledger', () => {
       timeoutMs: PATIENCE,
     });
     const empty = JSON.stringify({ gpus: [], pods: [], use: [] });
+    const now = JSON.stringify({ trouble: 'nvidia-smi cannot be started', expected: 0, boards: [] });
     await guian.mergePatch(CONFIG_MAPS, {
       namespace: 'aidc-system',
       name,
-      body: { data: { totals: empty, buckets: '[]' } },
+      body: { data: { totals: empty, buckets: '[]', now } },
     });
-    await eventually('says so', async () => (await metered())?.message.includes('sees no board') === true, {
-      timeoutMs: PATIENCE,
-    });
+    await eventually(
+      'says so',
+      async () => (await metered())?.message.includes(`sees no board: nvidia-smi cannot be started`) === true,
+      {
+        timeoutMs: PATIENCE,
+      },
+    );
     const { items } = await guian.list<Pod>(PODS, { namespace: 'team' });
     const [meter] = meters;
     meter?.use(

@@ -11,6 +11,7 @@ import { CONFIG_MAPS, type KubeObject, NODES, PODS, SERVICES } from '../../src/k
 import { block, type Manifest, openShell, type Shell, startOperatorOf } from '../support/chart.ts';
 import { h100Region, useEnvironment } from '../support/environment.ts';
 import { applyAll, clientOf, eventually, getOrUndefined, namespace, untilObject } from '../support/hub.ts';
+import { NodeMeter } from '../support/node-meter.ts';
 import { inWords, refused, requestsOf, rightsOf, unused } from '../support/rights.ts';
 
 /**
@@ -211,6 +212,14 @@ describe('a hub and a region, as documented', () => {
       ({ status }) => status?.phase === 'Running' && status.attempt === 2,
     );
     await dead(null);
+  });
+
+  it('removes what the agent of a node that is long gone has left', async () => {
+    const meter = new NodeMeter(guian, 'gone');
+    await meter.write(Date.now() - 49 * 3_600_000);
+    const isGone = async () =>
+      (await getOrUndefined(guian, CONFIG_MAPS, 'aidc-system', 'aidc-energy-gone')) === undefined;
+    await eventually('it is gone', isGone, { timeoutMs: PATIENCE });
   });
 
   it('gives up a region in use, and remembers what runs there', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { writeEnergyMap } from '../../src/agent/energy-map.ts';
+import { type BoardNow, writeEnergyMap } from '../../src/agent/energy-map.ts';
 import { NOBODY, type PodRef, Tally } from '../../src/agent/tally.ts';
 import { LABEL } from '../../src/api/index.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
@@ -13,6 +13,10 @@ export class NodeMeter {
   readonly #client: Pick<KubeClient, 'apply'>;
   #series = randomUUID();
   #totals = new Tally();
+  /** Why there are no samples. */
+  trouble = '';
+  /** What is seen of some boards, by place; of the others that they are healthy and draw 100 W. */
+  readonly seen = new Map<number, Partial<Omit<BoardNow, 'uuid'>>>();
 
   constructor(client: Pick<KubeClient, 'apply'>, node: string) {
     this.#client = client;
@@ -40,7 +44,17 @@ export class NodeMeter {
       return { uuid, ...amounts, last: { atMs: 0, watts: null }, shares: [], changes: [] };
     });
     const ledger = { gpus, totals, buckets: { nextSequence: 1, open: [], closed: [] }, holders: [], holdersAtMs: null };
-    await writeEnergyMap(this.#client, { node: this.node, series: this.#series, writtenAtMs, ledger });
+    const boards = gpus.map(({ uuid }, index) => {
+      return { uuid, health: 'healthy' as const, watts: 100, shares: [], ...this.seen.get(index) };
+    });
+    const now = { trouble: this.trouble, expected: BOARDS, boards };
+    await writeEnergyMap(this.#client, { node: this.node, series: this.#series, writtenAtMs, ledger, now });
+  }
+
+  /** A pod holds the first boards whole. */
+  hold(pod: KubeObject, boards: number, what: Partial<Omit<BoardNow, 'uuid'>> = {}): void {
+    const shares = [{ pod: refOf(pod), share: 1 }];
+    for (let index = 0; index < boards; index += 1) this.seen.set(index, { shares, ...what });
   }
 
   #board(index: number): string {
