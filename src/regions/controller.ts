@@ -54,8 +54,8 @@ export interface RegionControllerOptions {
 
 /** At most one write of inventory so often, in milliseconds. */
 const INVENTORY_MS = 1_000;
-/** `lastSyncTime` moves so often while nothing else does, in milliseconds. */
-const SYNC_MS = 60_000;
+/** Looked at so often while nothing else happens, in ms: `lastSyncTime` and power move once a minute, and not much later. */
+const LOOK_MS = 15_000;
 /** The registry hears of a new RegionalCluster about when we do. */
 const SOON_MS = 50;
 
@@ -148,7 +148,7 @@ const powerOf = ({ spec }: RegionalCluster, { inventory }: MemberConnection): nu
 /** Until a price may change (tariffs do so on the quarter hour), at the latest until the time of contact is due. */
 function untilNext(nowMs: number): number {
   const next = (Math.floor(nowMs / QUARTER_HOUR_MS) + 1) * QUARTER_HOUR_MS;
-  return Math.min(SYNC_MS, next - nowMs + 1);
+  return Math.min(LOOK_MS, next - nowMs + 1);
 }
 
 /** An event for each change of Ready and Reachable, and where boards are lost or degraded and well again. */
