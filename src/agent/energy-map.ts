@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import { LABEL, MEMBER_SYSTEM_NAMESPACE } from '../api/group.ts';
 import {
   AGENT_MANAGED_BY,
-  type BoardHealth,
+  type BoardSight,
   NOBODY_INDEX,
   NODE_ENERGY_FORMAT,
   NODE_ENERGY_PREFIX,
   type NodeEnergyBuckets,
   type NodeEnergyNow,
   type NodeEnergyTotals,
+  type NodeSight,
 } from '../api/node-energy.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { CONFIG_MAPS } from '../kube/resource.ts';
@@ -32,19 +33,9 @@ export interface NodeEnergy {
 }
 
 /** What is seen at the moment. */
-export interface NodeNow {
-  /** Why there is no sample that is new enough; empty: there is. */
-  readonly trouble: string;
-  /** Boards that ought to be there. */
-  readonly expected: number;
-  readonly boards: readonly BoardNow[];
-}
+export type NodeNow = NodeSight<BoardNow>;
 
-export interface BoardNow {
-  readonly uuid: string;
-  readonly health: BoardHealth;
-  /** null: not known. */
-  readonly watts: number | null;
+export interface BoardNow extends BoardSight {
   readonly shares: readonly Share[];
 }
 

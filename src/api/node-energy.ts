@@ -44,13 +44,27 @@ export const nodeEnergyBuckets = z.array(
 export const BOARD_HEALTH = ['healthy', 'degraded', 'lost', 'unknown'] as const;
 export type BoardHealth = (typeof BOARD_HEALTH)[number];
 
-/** What the agent saw last. Agents of before there was such a part do not write it. */
-export const nodeEnergyNow = z.object({
+/** What the agent of a node saw last. */
+export interface NodeSight<Board extends BoardSight> {
   /** Why it has no sample that is new enough; empty: it has. */
-  trouble: z.string(),
+  readonly trouble: string;
   /** Boards that ought to be there: also those that the driver counts and tells nothing of. */
+  readonly expected: number;
+  readonly boards: readonly Board[];
+}
+
+export interface BoardSight {
+  readonly uuid: string;
+  readonly health: BoardHealth;
+  /** null: not known. */
+  readonly watts: number | null;
+}
+
+/** The same as it is written. Agents of before there was such a part do not write it. */
+export const nodeEnergyNow = z.object({
+  trouble: z.string(),
   expected: z.int().nonnegative(),
-  /** `[uuid, health, watts, [[index in pods, share of 1], ...]]`; watts are null where they are not known. */
+  /** `[uuid, health, watts, [[index in pods, share of 1], ...]]` */
   boards: z.array(
     z.tuple([
       z.string(),

@@ -1,4 +1,4 @@
-import type { BoardHealth } from '../api/index.ts';
+import type { BoardSight, NodeSight } from '../api/index.ts';
 
 /** Joules, GPU-seconds, and those of them without a known power. */
 export type Triple = readonly [joules: number, gpuSeconds: number, gapSeconds: number];
@@ -22,23 +22,18 @@ export interface ReportedPod {
   readonly run: string;
 }
 
-/** What the agent of a node saw last. */
-export interface NodeNow {
-  /** Why it has no sample that is new enough; empty: it has. */
-  readonly trouble: string;
-  /** Boards that ought to be there: also those that the driver counts and tells nothing of. */
-  readonly expected: number;
-  readonly boards: readonly BoardNow[];
-}
+/** What the agent of a node saw last, with the runs of ours that hold its boards. */
+export type NodeNow = NodeSight<BoardNow>;
 
-export interface BoardNow {
-  readonly uuid: string;
-  readonly health: BoardHealth;
-  /** null: not known. */
-  readonly watts: number | null;
-  /** Runs of ours that hold it, with their share of 1. */
+export interface BoardNow extends BoardSight {
+  /** With their share of 1. */
   readonly holders: readonly { readonly run: string; readonly share: number }[];
 }
+
+/** The same as it is told, with all pods. */
+export type ReportedNow = NodeSight<
+  BoardSight & { readonly holders: readonly { readonly pod: ReportedPod; readonly share: number }[] }
+>;
 
 /** What the agent of a node has written, with indexes resolved. */
 export interface Report {
@@ -53,12 +48,5 @@ export interface Report {
   /** Oldest first. */
   readonly buckets: readonly { readonly sequence: number; readonly startMs: number; readonly uses: readonly Use[] }[];
   /** Absent: an agent of before it was told. */
-  readonly now?: Reported;
-}
-
-/** As NodeNow, with pods in the place of runs. */
-export interface Reported extends Omit<NodeNow, 'boards'> {
-  readonly boards: readonly (Omit<BoardNow, 'holders'> & {
-    readonly holders: readonly { readonly pod: ReportedPod; readonly share: number }[];
-  })[];
+  readonly now?: ReportedNow;
 }

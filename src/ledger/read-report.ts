@@ -1,5 +1,5 @@
 import { NOBODY_INDEX, type NodeEnergyNow, type NodeEnergyTotals, nodeEnergyData } from '../api/index.ts';
-import type { Report, Reported, ReportedPod, Use } from '../energy/index.ts';
+import type { Report, ReportedNow, ReportedPod, Use } from '../energy/index.ts';
 
 /** Reads the `data` of an agent's ConfigMap; a sentence where it is not what an agent writes. */
 export function readReport(data: unknown): Report | string {
@@ -28,7 +28,7 @@ export function readReport(data: unknown): Report | string {
 }
 
 /** @throws where an index points nowhere */
-const nowOf = (totals: NodeEnergyTotals, { trouble, expected, boards }: NodeEnergyNow): Reported => ({
+const nowOf = (totals: NodeEnergyTotals, { trouble, expected, boards }: NodeEnergyNow): ReportedNow => ({
   ...{ trouble, expected },
   boards: boards.map(([uuid, health, watts, holders]) => ({
     ...{ uuid, health, watts },
