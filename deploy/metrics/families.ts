@@ -41,6 +41,21 @@ const NOT_EXPORTED: readonly (readonly [family: string, reason: string])[] = [
     '`rest_client_requests_total`',
     '`aidc_kube_requests_total` counts the same, by cluster and verb in the place of host and method',
   ],
+  [
+    '`rest_client_request_duration_seconds`',
+    '`aidc_kube_request_duration_seconds` has the same, by cluster and verb in the place of host',
+  ],
+  [
+    '`aidc_member_cluster_sync_lag_seconds`, `aidc_member_cluster_sync_errors_total`',
+    '`aidc_reflector_last_contact_seconds`, `aidc_reflector_errors_total` and `aidc_reflector_relists_total` tell it by cluster and resource',
+  ],
+  ['`aidc_tenant_weighted_share_ratio`', 'shares are fair between queues: `aidc_queue_weighted_share_ratio`'],
+  [
+    '`aidc_deferrals_total`, `aidc_deferred_seconds_total`',
+    'nothing is put off for price or CO2; what waits for power now: `aidc_unschedulable_workloads{reason="InsufficientPower"}`',
+  ],
+  ['`leader_election_slowpath_total`', 'the elector has one path'],
+  ['`aidc_power_cap_watts`', 'caps are known by board: `aidc_gpu_power_cap_watts`'],
   ['`aidc_power_cap_changes_total`', 'its name is `aidc_agent_power_cap_changes_total`'],
   [
     '`aidc_power_cap_energy_saved_joules_estimate_total`',

@@ -43,10 +43,10 @@ class Story {
     return this;
   }
 
-  admit(seconds: number): this {
+  admit(seconds: number, region = 'guian'): this {
     const evaluation = evaluate(this.training, context);
     if (evaluation.workload === undefined) throw new Error('nothing to admit');
-    const admit = anAdmit({ ...evaluation.workload, queue: 'team-a' }, {});
+    const admit = anAdmit({ ...evaluation.workload, queue: 'team-a' }, { region });
     const status = admittedStatus(this.training, admit, evaluation, 7, 'team', T0 + seconds * 1000);
     tellAdmission(this.life, this.training, status);
     this.training = { ...this.training, status };
@@ -108,6 +108,19 @@ describe('what is told of the life of a training', () => {
     expect(story.training.status?.phase).toBe('Succeeded');
     expect(evicted('Succeeded')).toBe(0);
     expect(evicted('Preempted')).toBe(1);
+  });
+
+  it('moved, when its next attempt is admitted in another region', () => {
+    const again = (story: Story, seconds: number) =>
+      story.look(seconds, { end: end('Preempted') }).look(seconds, { gone: true });
+    const moved = (): number =>
+      story.metrics.value('aidc_migrations_total', { from_region: 'guian', to_region: 'zhongwei' });
+    const story = new Story().look(1).admit(70);
+    again(story, 80).admit(90);
+    again(story, 91).admit(92, 'zhongwei');
+    expect(moved()).toBe(1);
+    again(story, 93).admit(94, 'zhongwei');
+    expect(moved()).toBe(1);
   });
 
   it('is not told again by a leader that starts later', () => {

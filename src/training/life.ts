@@ -12,8 +12,11 @@ const of = (training: ModelTraining, status: ModelTrainingStatus): LifeOf => ({
 
 /** After a decision was stored. */
 export function tellAdmission(life: LifeMetrics, before: ModelTraining, stored: ModelTrainingStatus): void {
-  const { admission } = stored;
-  if ((before.status?.attempt ?? 0) > 0 || admission === undefined) return;
+  const { admission, placement } = stored;
+  if (admission === undefined) return;
+  const from = before.status?.attempts?.at(-1)?.region;
+  if (from !== undefined && placement !== undefined && from !== placement.region) life.moved(from, placement.region);
+  if ((before.status?.attempt ?? 0) > 0) return;
   life.admitted(of(before, stored), secondsBetween(before.metadata.creationTimestamp, admission.admittedAt));
 }
 

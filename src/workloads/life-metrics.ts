@@ -21,6 +21,7 @@ export class LifeMetrics {
   readonly #waits: MetricFamily<HistogramHandle>;
   readonly #readyWaits: MetricFamily<HistogramHandle>;
   readonly #runs: MetricFamily<HistogramHandle>;
+  readonly #migrations: MetricFamily<CounterHandle>;
   readonly #evictions: ReadonlyMap<string, CounterHandle>;
   /** Label values in use, by queue. */
   readonly #used = new Map<string, Map<string, Record<(typeof LABELS)[number], string>>>();
@@ -35,6 +36,11 @@ export class LifeMetrics {
     this.#runs = histogram(
       'aidc_workload_execution_seconds',
       'From all pods ready to the end, of each attempt of a training; not of one that was not ready when it ended.',
+    );
+    this.#migrations = metrics.counter(
+      'aidc_migrations_total',
+      'Attempts of trainings that were admitted in another region than the attempt before.',
+      ['from_region', 'to_region'],
     );
     const evictions = metrics.counter(
       'aidc_evictions_total',
@@ -62,6 +68,10 @@ export class LifeMetrics {
 
   ran(of: LifeOf, seconds: number): void {
     this.#runs.labels(this.#labels(of)).observe(seconds);
+  }
+
+  moved(from: string, to: string): void {
+    this.#migrations.labels({ from_region: from, to_region: to }).inc();
   }
 
   ended(reason: EndReason): void {

@@ -50,7 +50,18 @@ function unknownLabels(expr: string): string[] {
 /** Labels by what bounds their values. A new one belongs here only where its values cannot grow with time. */
 const LABELS = {
   objects: [
-    ...['cluster', 'region', 'queue', 'tenant', 'workload', 'workload_namespace', 'priority_class', 'gpu_model'],
+    ...[
+      'cluster',
+      'region',
+      'from_region',
+      'to_region',
+      'queue',
+      'tenant',
+      'workload',
+      'workload_namespace',
+      'priority_class',
+      'gpu_model',
+    ],
     ...['crd', 'resource', 'store', 'controller', 'name', 'currency', 'version'],
     ...['gpu_uuid', 'gpu_node', 'gpu_index', 'pci_bus_id', 'mig_index', 'gpu_instance_id', 'mig_uuid'],
     ...['driver_version', 'cuda_version', 'architecture', 'dtd', 'element'],
