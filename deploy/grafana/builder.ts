@@ -80,7 +80,8 @@ export function grafanaModel(dashboard: Dashboard): object {
     description,
     tags: [TAG],
     schemaVersion: 39,
-    editable: true,
+    // The files are made by `npm run gen`: what is saved over them in Grafana would be lost with the next release.
+    editable: false,
     graphTooltip: 1,
     refresh: '30s',
     time: { from: 'now-6h', to: 'now' },
@@ -94,7 +95,7 @@ export function grafanaModel(dashboard: Dashboard): object {
 
 const sourceVariable = (): object => ({
   name: 'datasource',
-  label: 'Prometheus',
+  label: 'Data source',
   type: 'datasource',
   query: 'prometheus',
   refresh: 1,
