@@ -1,7 +1,8 @@
 # Everything that is installed and compiled is the same on every processor, so it is made once, on the builder's own:
 #   docker buildx build --platform linux/amd64,linux/arm64 --tag REPOSITORY:VERSION --push .
 # `npm run image` carries out the same steps without Docker; keep to the instructions that deploy/image knows.
-ARG NODE_IMAGE=node:24.21.0-alpine
+# With glibc: the agent runs the nvidia-smi of the node's driver, which needs it, and so cannot run on Alpine.
+ARG NODE_IMAGE=node:24.21.0-bookworm-slim
 
 FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
