@@ -282,8 +282,51 @@ describe('the chart, rendered', () => {
     ['agent.podMonitor.relabeling=x', 'relabeling'],
     ['agent.extraArgs[0]=publish-seconds=30', 'extraArgs'],
     ['agent.podLabel.a=b', 'podLabel'],
+    ['podLabels.app\\\\.kubernetes\\\\.io/component=test', "invalid propertyName 'app.kubernetes.io/component'"],
+    ['agent.podLabels.helm\\\\.sh/chart=x', "invalid propertyName 'helm.sh/chart'"],
+    ['namespaceOverride=Not_A_Name', 'namespaceOverride'],
+    // To null is to take away, and would be to change: what is kept, who gets in.
+    ['crds.keep=null', "missing property 'keep'"],
+    ['networkPolicy=null', "missing property 'networkPolicy'"],
+    ['securityContext=null', "missing property 'securityContext'"],
   ])('refuses --set %s and names it', async (value, name) => {
     await expect(shell.render(`${INSTALL}hub --set ${value}`)).rejects.toThrow(name);
+  });
+
+  it('puts everything where namespaceOverride says', async () => {
+    const own = '--namespace platform --set mode=all,namespaceOverride=aidc-system,crds.keep=false';
+    const objects = await shell.render(own, EVERYTHING, '--set dashboards.enabled=true');
+    expect(JSON.stringify(objects)).not.toContain('platform');
+    expect(objects).toEqual(await shell.render(`${INSTALL}all --set namespaceOverride=`, EVERYTHING));
+  });
+
+  it('has selectors that find the pods they are for, and none of a hook', async () => {
+    type Labels = Readonly<Record<string, string>>;
+    type Selector = Labels & { readonly matchLabels?: Labels };
+    const objects = await shell.render(`${INSTALL}all`, EVERYTHING);
+    const withTemplate = objects as (Manifest & { spec?: { template?: { metadata: { labels: Labels } } } })[];
+    const pods = withTemplate
+      .filter(({ kind, spec }) => kind === 'Pod' || spec?.template !== undefined)
+      .map(({ kind, metadata, spec }) => ({
+        of: `${kind} ${metadata.name}`,
+        labels: spec?.template?.metadata.labels ?? metadata.labels ?? {},
+      }));
+    expect(pods).toHaveLength(6);
+    const found = objects.flatMap(({ kind, metadata, spec }) => {
+      const { selector, podSelector } = (spec ?? {}) as { selector?: Selector; podSelector?: Selector };
+      const chosen = selector?.matchLabels ?? podSelector?.matchLabels ?? selector;
+      // Those of the monitors choose Services and pods by a label of the target.
+      if (chosen === undefined || kind === 'ServiceMonitor') return [];
+      const matches = pods.filter(({ labels }) =>
+        Object.entries(chosen).every(([key, value]) => labels[key] === value),
+      );
+      return [[`${kind} ${metadata.name}`, matches.map(({ of }) => of).join()]];
+    });
+    expect(found).toHaveLength(7);
+    for (const [selector = '', matched] of found) {
+      const one = /agent/.test(selector) ? 'DaemonSet aidc-operator-agent' : 'Deployment aidc-operator';
+      expect(matched, selector).toBe(one);
+    }
   });
 
   it('refuses a region elsewhere than where the hub looks', async () => {

@@ -14,6 +14,11 @@
 {{- end }}
 {{- end }}
 
+{{/* Where everything of the release is. */}}
+{{- define "aidc.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride }}
+{{- end }}
+
 {{/* The account that the hub works with in a region: in mode all the operator's own. */}}
 {{- define "aidc.memberAccount" -}}
 {{- include "aidc.fullname" . }}{{ if eq .Values.mode "member" }}-member{{ end }}
@@ -32,8 +37,8 @@
 {{/* "true" in a region. The hub keeps its claim of a region in aidc-system; the release must be there, too. */}}
 {{- define "aidc.isMember" -}}
 {{- if ne .Values.mode "hub" }}
-{{- if ne .Release.Namespace "aidc-system" }}
-{{- fail (printf "mode %s must be installed in the namespace aidc-system, not %s: helm install ... --namespace aidc-system --create-namespace" .Values.mode .Release.Namespace) }}
+{{- if ne (include "aidc.namespace" .) "aidc-system" }}
+{{- fail (printf "mode %s must be installed in the namespace aidc-system, not %s: helm install ... --namespace aidc-system --create-namespace" .Values.mode (include "aidc.namespace" .)) }}
 {{- end }}true
 {{- end }}
 {{- end }}
@@ -69,7 +74,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "aidc.subject" -}}
 - kind: ServiceAccount
   name: {{ index . 1 }}
-  namespace: {{ (index . 0).Release.Namespace }}
+  namespace: {{ include "aidc.namespace" (index . 0) }}
 {{- end }}
 
 {{/*

@@ -23,7 +23,7 @@ containers:
     args: [release, {{ index . 2 }}]
     env:
       - name: AIDC_NAMESPACE
-        value: {{ $root.Release.Namespace }}
+        value: {{ include "aidc.namespace" $root }}
       {{- range $name, $value := index . 3 }}
       - name: {{ $name }}
         value: {{ $value | quote }}
@@ -42,7 +42,7 @@ apiVersion: v1
 kind: ServiceAccount
 metadata:
   name: {{ $account }}
-  namespace: {{ $root.Release.Namespace }}
+  namespace: {{ include "aidc.namespace" $root }}
   labels: {{- include "aidc.labels" $root | nindent 4 }}
   annotations: {{- toYaml $annotations | nindent 4 }}
 automountServiceAccountToken: false
@@ -54,7 +54,7 @@ kind: {{ $kind }}
 metadata:
   name: {{ $account }}
   {{- if eq $kind "Role" }}
-  namespace: {{ $root.Release.Namespace }}
+  namespace: {{ include "aidc.namespace" $root }}
   {{- end }}
   labels: {{- include "aidc.labels" $root | nindent 4 }}
   annotations: {{- toYaml $annotations | nindent 4 }}
@@ -65,7 +65,7 @@ kind: {{ $kind }}Binding
 metadata:
   name: {{ $account }}
   {{- if eq $kind "Role" }}
-  namespace: {{ $root.Release.Namespace }}
+  namespace: {{ include "aidc.namespace" $root }}
   {{- end }}
   labels: {{- include "aidc.labels" $root | nindent 4 }}
   annotations: {{- toYaml $annotations | nindent 4 }}
@@ -94,7 +94,7 @@ apiVersion: v1
 kind: Pod
 metadata:
   name: {{ $account }}
-  namespace: {{ $root.Release.Namespace }}
+  namespace: {{ include "aidc.namespace" $root }}
   labels:
     {{- include "aidc.labels" $root | nindent 4 }}
     app.kubernetes.io/component: test
