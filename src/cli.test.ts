@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FLAGS } from './cli/args.ts';
-import { EXIT } from './cli/errors.ts';
+import { EXIT, told } from './cli/errors.ts';
 import { paintFor } from './cli/session.ts';
 import { coloured, plain } from './cli/table.ts';
 import { COMMANDS as ALL, main } from './cli.ts';
+import { KubeError } from './kube/errors.ts';
+import { KubeconfigError } from './kube/kubeconfig.ts';
 
 /** One run of the plugin without any cluster. */
 async function ran(...argv: string[]): Promise<{ code: number; out: string; note: string }> {
@@ -76,6 +78,31 @@ describe('its documentation', () => {
   });
 });
 
+const answered = (status: number, reason: string, message = ''): KubeError =>
+  new KubeError('request failed', { status, reason, body: { kind: 'Status', message, reason } });
+
+it.each<[error: Error, code: number, sentence: RegExp]>([
+  [new Error('out of paper'), EXIT.failed, /^out of paper$/],
+  [answered(422, 'Invalid', 'spec.suspend: Invalid value'), EXIT.failed, /^spec\.suspend: Invalid value$/],
+  [answered(500, 'InternalError', 'etcd has no leader'), EXIT.failed, /^etcd has no leader$/],
+  [new KubeconfigError('no context'), EXIT.usage, /^no context$/],
+  [
+    new KubeError('connection refused', { status: 0, reason: 'ConnectionFailed' }),
+    EXIT.unreachable,
+    /does not answer: /,
+  ],
+  [answered(404, 'NotFound', 'queue "x" not found'), EXIT.notFound, /^queue "x" not found$/],
+  [
+    new KubeError('404', { status: 404, reason: 'Unknown', body: 'page not found' }),
+    EXIT.notFound,
+    /no aidc\.dev kinds/,
+  ],
+  [answered(401, 'Unauthorized'), EXIT.notAllowed, /does not accept the credentials/],
+  [answered(403, 'Forbidden', 'ann cannot list'), EXIT.notAllowed, /^not allowed: ann cannot list$/],
+])('%s ends with code %i', (error, code, sentence) => {
+  expect(told(error)).toMatchObject({ code, message: expect.stringMatching(sentence) });
+});
+
 /** Packages that are loaded before a command runs. */
 function packagesOf(file: string, seen = new Set<string>()): Set<string> {
   const packages = new Set<string>();
@@ -106,6 +133,15 @@ describe('completion', () => {
     expect((await ran('__complete', 'why', '')).out).toBe(':4\n');
     expect((await ran('__complete', 'why', '-n', '')).out).toBe(':4\n');
     expect((await ran('__complete')).out).toContain('why\n');
+  });
+
+  it('knows values behind an equals sign, in one word as of zsh and kubectl, or in three as of bash', async () => {
+    expect((await ran('__complete', 'bill', '--by=te')).out).toBe('--by=tenant\n:4\n');
+    expect((await ran('__complete', 'bill', '--by', '=', 'te')).out).toBe('tenant\n:4\n');
+    expect((await ran('__complete', 'bill', '--by', '=')).out).toBe('tenant\nnamespace\nqueue\nworkload\n:4\n');
+    expect((await ran('__complete', '--output', '=', 'json', 'bill', '-o', 'y')).out).toBe('yaml\n:4\n');
+    expect((await ran('__complete', '=')).out).toBe(':4\n');
+    expect((await ran('__complete', 'bill', '--nothing=')).out).toBe(':4\n');
   });
 
   it('has a script for both shells that asks the plugin itself', async () => {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { flagsHelp, parse } from './cli/args.ts';
 import { bill } from './cli/bill.ts';
-import { complete, completion } from './cli/completion.ts';
+import { complete, completion, lineOf } from './cli/completion.ts';
 import { EXIT, told, usageError } from './cli/errors.ts';
 import { Hub } from './cli/hub.ts';
 import { queue } from './cli/queue.ts';
@@ -39,7 +39,10 @@ async function dispatch(argv: readonly string[], io: Io, hubs: Hub[]): Promise<v
       return hub;
     },
   });
-  if (argv[0] === '__complete') return complete(argv.slice(1), COMMANDS, session([], connectionOf(argv)));
+  if (argv[0] === '__complete') {
+    const line = lineOf(argv.slice(1));
+    return complete(line, COMMANDS, session([], connectionOf(line.words)));
+  }
   const { positionals, flags } = parse(argv);
   const [name, ...args] = positionals;
   if (name === undefined || name === 'help') {
@@ -59,9 +62,9 @@ async function dispatch(argv: readonly string[], io: Io, hubs: Hub[]): Promise<v
 }
 
 /** Flags of a line that is still being typed; half a flag is none. */
-function connectionOf(argv: readonly string[]): Session['flags'] {
+function connectionOf(words: readonly string[]): Session['flags'] {
   try {
-    return parse(argv.slice(1, -1)).flags;
+    return parse(words.slice(0, -1)).flags;
   } catch {
     return {};
   }

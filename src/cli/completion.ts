@@ -45,19 +45,35 @@ const QUICK = { timeoutMs: 2_000, maxRetries: 0 };
 /** kubectl asks its plugins in the protocol of cobra; this ends an answer and says that no file name is wanted. */
 const NO_FILES = ':4\n';
 
+export interface Line {
+  /** The last one is still being typed. */
+  readonly words: readonly string[];
+  /** How much of the last word the shell does not want to see again. */
+  readonly kept: number;
+}
+
+/** What was typed. bash takes `--by=te` for three words, and completes the last of them. */
+export function lineOf(given: readonly string[]): Line {
+  const words: string[] = [];
+  let kept = 0;
+  for (const [i, word] of given.entries()) {
+    const isPart = words.length > 0 && (word === '=' || given[i - 1] === '=');
+    const begun = isPart ? words.pop() : '';
+    words.push(`${begun}${word}`);
+    kept = isPart ? `${begun}${word === '=' ? '=' : ''}`.length : 0;
+  }
+  return { words, kept };
+}
+
 /**
- * Candidates for the last of these words, in the form that kubectl expects of `kubectl_complete-aidc`: a line each,
+ * Candidates for the last word of a line, in the form that kubectl expects of `kubectl_complete-aidc`: a line each,
  * then a directive. Names come from the hub; where it cannot be asked there are none.
  */
-export async function complete(
-  words: readonly string[],
-  commands: readonly Command[],
-  session: Session,
-): Promise<void> {
+export async function complete({ words, kept }: Line, commands: readonly Command[], session: Session): Promise<void> {
   const typed = words.at(-1) ?? '';
   const candidates = await candidatesFor(words.slice(0, -1), typed, commands, session).catch(() => []);
   const fitting = candidates.filter((candidate) => candidate.startsWith(typed));
-  session.io.out(fitting.map((candidate) => `${candidate}\n`).join('') + NO_FILES);
+  session.io.out(fitting.map((candidate) => `${candidate.slice(kept)}\n`).join('') + NO_FILES);
 }
 
 async function candidatesFor(
@@ -69,6 +85,8 @@ async function candidatesFor(
   const command = commands.find(({ name }) => before.includes(name));
   const values = valuesAfter(before.at(-1));
   if (values !== undefined) return values;
+  const [, flag] = /^(--[a-z-]+)=/.exec(typed) ?? [];
+  if (flag !== undefined) return (valuesAfter(flag) ?? []).map((value) => `${flag}=${value}`);
   if (typed.startsWith('-')) return (command?.flags ?? []).map((name) => `--${name}`);
   if (command === undefined) return commands.map(({ name }) => name);
   switch (command.name) {

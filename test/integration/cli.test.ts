@@ -344,5 +344,6 @@ describe('in the shell', () => {
     expect(await typed('s')).toEqual(['suspend']);
     await expect.poll(() => typed('why', '-n', 'team', 'training/s'), PATIENT).toEqual(['training/second']);
     expect(await typed('bill', '--by', 't')).toEqual(['tenant']);
+    expect(await typed('bill', '--by', '=', 't')).toEqual(['tenant']);
   });
 });
