@@ -66,11 +66,14 @@ function deadLinks(path: string, text: string): string[] {
 
 const scripts = Object.keys((JSON.parse(await read('package.json')) as { scripts: object }).scripts);
 
+/** Commands of npm itself. */
+const OF_NPM = ['publish', 'sbom'];
+
 /** `npm X` and `npm run X` for which there is no script. */
 function unknownScripts(path: string, text: string): string[] {
   return code(text)
     .flatMap((part) => [...part.matchAll(/\bnpm (?:run )?([a-z][\w:-]*)/g)].map((match) => match[1] ?? ''))
-    .filter((name) => !scripts.includes(name))
+    .filter((name) => !scripts.includes(name) && !OF_NPM.includes(name))
     .map((name) => `${path}: npm ${name}`);
 }
 
