@@ -434,6 +434,11 @@ describe('the chart on a real API server', () => {
     };
     await shell.sh('kubectl apply -f -', guian, JSON.stringify(runtime));
     expect(await shell.sh(notes, guian)).not.toContain('RuntimeClass nvidia, so');
+    // Helm knows a release by the namespace it was told, not by the one of its objects.
+    const apart = 'helm install x charts/aidc-operator --namespace platform --dry-run=server';
+    const elsewhere = await shell.sh(`${apart} --set mode=all,namespaceOverride=aidc-system`, guian);
+    expect(elsewhere).toContain('helm test -n platform x\n');
+    expect(elsewhere).toContain('kubectl rollout status -n aidc-system deployment/x-aidc-operator\n');
     const asked = '--set dashboards.enabled=true';
     expect(await shell.sh(`${notes} ${asked}`, guian)).not.toContain('Monitoring is off');
   });
