@@ -1,6 +1,7 @@
 import type { Nominated, Nomination, Victim } from '../core/model.ts';
 
-interface Entry {
+/** A place that is kept, with what is known of its clearing. */
+export interface KeptPlace {
   readonly nominated: Nominated;
   /** It is stored on the object: those in the place may be told. */
   stored: boolean;
@@ -14,7 +15,7 @@ const CLEARED_MS = 10_000;
 
 /** Places that are being cleared: for whom, and who is pushed out. */
 export class Nominations {
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, KeptPlace>();
 
   has(key: string): boolean {
     return this.#entries.has(key);
@@ -45,6 +46,15 @@ export class Nominations {
   /** @returns whether there was one */
   delete(key: string): boolean {
     return this.#entries.delete(key);
+  }
+
+  get(key: string): KeptPlace | undefined {
+    return this.#entries.get(key);
+  }
+
+  /** The place was not taken after all: it is kept on, with those who have left it. */
+  restore(entry: KeptPlace): void {
+    this.#entries.set(entry.nominated.workload.key, entry);
   }
 
   /** A workload holds nothing any more: a place of which it was the last to leave is clear. */
@@ -78,5 +88,5 @@ export class Nominations {
   }
 }
 
-const holding = ({ nominated, left }: Entry): readonly Victim[] =>
+const holding = ({ nominated, left }: KeptPlace): readonly Victim[] =>
   nominated.nomination.victims.filter(({ key }) => !left.has(key));

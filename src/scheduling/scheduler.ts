@@ -387,7 +387,7 @@ export class Scheduler {
     const admit = victims === undefined ? decided : { ...decided, decision: { ...decided.decision, victims } };
     const binder = this.#binders.get(workload.kind);
     if (binder === undefined) return;
-    const assumed = assume(admit, this.#options.clock.now());
+    const assumed = assume(admit, this.#nominations.get(workload.key), this.#options.clock.now());
     this.#assumed.set(workload.key, assumed);
     this.#setPending(workload.key, undefined);
     this.#setHolder(workload.key, assumed.holder);
@@ -411,7 +411,9 @@ export class Scheduler {
     // Not written: the object changed or went. What the watch says next decides.
     this.#assumed.delete(key);
     this.#setHolder(key, undefined);
-    if (outcome.result !== 'gone') this.#setPending(key, assumed.workload);
+    if (outcome.result === 'gone') return;
+    if (assumed.place !== undefined) this.#nominations.restore(assumed.place);
+    this.#setPending(key, assumed.workload);
   }
 
   #setPending(key: string, workload: Workload | undefined): void {
