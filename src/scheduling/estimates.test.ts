@@ -69,6 +69,57 @@ describe('the estimated cost of a completion', () => {
   });
 });
 
+describe('what a program declares', () => {
+  it('is the cost of one that waits again, and goes before what was learned', () => {
+    const estimates = new Estimates();
+    ended(estimates, 'a', 60);
+    const interrupted = { submittedAtMs: 30_000, attainedSeconds: 50_000 };
+    estimates.observe('near', service({ ...interrupted, declaredSeconds: 10 }));
+    estimates.observe('late', service({ ...interrupted, declaredSeconds: -5 }));
+    const costs = estimates.costs([waiting('near'), waiting('late'), waiting('none')], [shortest], 40_000);
+    const { request } = waiting('near');
+    const gpus = (request.accelerators[0]?.countPerNode ?? 0) * request.pods;
+    expect(costs.get('near')).toBe(10 * gpus);
+    expect(costs.get('late')).toBe(0);
+    expect(costs.get('none')).toBeGreaterThan(0);
+  });
+
+  it('is when it is expected to end, and runs on with the clock', () => {
+    const estimates = new Estimates();
+    estimates.observe('r', service({ attainedSeconds: 3600, runningAtMs: 1_000_000, declaredSeconds: 600 }));
+    expect(estimates.expectedMs('r', 1_000_000)).toBe(600_000);
+    expect(estimates.expectedMs('r', 1_400_000)).toBe(200_000);
+    // It waits: its words stand still.
+    estimates.observe('w', service({ attainedSeconds: 3600, declaredSeconds: 600 }));
+    expect(estimates.expectedMs('w', 9_000_000)).toBe(600_000);
+  });
+
+  it('is bounded by the deadline', () => {
+    const estimates = new Estimates();
+    const limits = { attainedSeconds: 3600, runningAtMs: 0, limitSeconds: 3700 };
+    estimates.observe('r', service({ ...limits, declaredSeconds: 600 }));
+    expect(estimates.expectedMs('r', 0)).toBe(100_000);
+    expect(estimates.expectedMs('r', 60_000)).toBe(40_000);
+  });
+
+  it('that has proved wrong is as wrong again at least, unless more is known', () => {
+    const estimates = new Estimates();
+    estimates.observe('r', service({ attainedSeconds: 100, runningAtMs: 0, declaredSeconds: 20 }));
+    expect(estimates.expectedMs('r', 20_000)).toBe(0);
+    expect(estimates.expectedMs('r', 25_000)).toBe(5000);
+    expect(estimates.expectedMs('r', 10_000_000)).toBeLessThanOrEqual(estimates.remainingMs('r', 0.5, 10_000_000));
+  });
+
+  it('says nothing of what is sure', () => {
+    const [told, silent] = [new Estimates(), new Estimates()];
+    told.observe('r', service({ attainedSeconds: 3600, runningAtMs: 0, declaredSeconds: 1 }));
+    silent.observe('r', service({ attainedSeconds: 3600, runningAtMs: 0 }));
+    expect(told.remainingMs('r', 0.9, 0)).toBe(silent.remainingMs('r', 0.9, 0));
+    expect(silent.expectedMs('r', 0)).toBe(silent.remainingMs('r', 0.5, 0));
+    expect(silent.expectedMs('unknown', 0)).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
 describe('the time that is left', () => {
   const left = (estimates: Estimates, key: string, p = 0.5, nowMs = 0): number => estimates.remainingMs(key, p, nowMs);
   const NEVER = Number.POSITIVE_INFINITY;

@@ -6,6 +6,17 @@ import type { Service } from './types.ts';
 /** Completions of a queue that say something of the next one. */
 const FEW = 5;
 
+/** The chance that is meant by an expected end. */
+const LIKELY = 0.5;
+
+const sinceMs = ({ runningAtMs }: Service, nowMs: number): number => Math.max(0, nowMs - (runningAtMs ?? nowMs));
+
+/** What its deadline leaves it. */
+const limitMs = (service: Service, nowMs: number): number => {
+  const { limitSeconds = Number.POSITIVE_INFINITY, attainedSeconds } = service;
+  return Math.max(0, 1000 * (limitSeconds - attainedSeconds) - sinceMs(service, nowMs));
+};
+
 /** What each queue has learned of how long its workloads run, and what follows for those that wait. */
 export class Estimates {
   readonly #histories = new Map<string, ServiceHistory>();
@@ -35,27 +46,40 @@ export class Estimates {
     for (const { key, queue, queuedAt, request } of waiting) {
       const view = byCost.get(queue);
       if (view === undefined) continue;
-      const attained = this.#latest.get(key)?.attainedSeconds ?? 0;
+      const { attainedSeconds: attained = 0, declaredSeconds } = this.#latest.get(key) ?? {};
       const gpus = Math.max(1, (request.accelerators[0]?.countPerNode ?? 0) * request.pods);
-      const job = { key, gpus, attained, waited: Math.max(0, (nowMs - queuedAt) / 1000), isRunning: false };
+      const waited = Math.max(0, (nowMs - queuedAt) / 1000);
+      const remaining = declaredSeconds === undefined ? {} : { remaining: Math.max(0, declaredSeconds) };
+      const job = { key, gpus, attained, waited, isRunning: false, ...remaining };
       const { agingSeconds } = view;
       costs.set(key, costOf(job, this.#historyOf(queue), agingSeconds === undefined ? {} : { agingSeconds }));
     }
     return costs;
   }
 
-  /** Milliseconds within which it ends with the chance `p`, once it runs; infinite for what nobody can tell of. */
+  /**
+   * Milliseconds within which it is as likely as not to end, once it runs: as its program says, else as was learned. One
+   * that is late by its own words is taken to need as long again as it is late, unless more is known.
+   */
+  expectedMs(key: string, nowMs: number): number {
+    const learned = this.remainingMs(key, LIKELY, nowMs);
+    const service = this.#latest.get(key);
+    if (service?.declaredSeconds === undefined) return learned;
+    const left = 1000 * service.declaredSeconds - sinceMs(service, nowMs);
+    return left < 0 ? Math.min(-left, learned) : Math.min(left, limitMs(service, nowMs));
+  }
+
+  /** Milliseconds within which it ends with the chance `p`, by what was learned; infinite for what nobody can tell of. */
   remainingMs(key: string, p: number, nowMs: number): number {
     this.#catchUp();
     const service = this.#latest.get(key);
     if (service === undefined) return Number.POSITIVE_INFINITY;
-    const { attainedSeconds, runningAtMs, limitSeconds = Number.POSITIVE_INFINITY, queue } = service;
-    const attained = attainedSeconds + Math.max(0, nowMs - (runningAtMs ?? nowMs)) / 1000;
-    const history = this.#historyOf(queue);
+    const attained = service.attainedSeconds + sinceMs(service, nowMs) / 1000;
+    const history = this.#historyOf(service.queue);
     // Of one that has not run, in a queue where hardly any has ended, nothing is known.
     const isKnown = attained > 0 || history.completions >= FEW;
     const learned = isKnown ? history.remaining(key, attained, p) : Number.POSITIVE_INFINITY;
-    return 1000 * Math.min(learned, Math.max(0, limitSeconds - attained));
+    return Math.min(1000 * learned, limitMs(service, nowMs));
   }
 
   #catchUp(): void {
@@ -76,7 +100,8 @@ export class Estimates {
     }
     this.#latest.set(key, service);
     if (before?.end !== undefined && !moved) return;
-    if (service.attainedSeconds > 0) history.ran(key, service.attainedSeconds);
+    const { attainedSeconds, declaredSeconds } = service;
+    if (attainedSeconds > 0) history.ran(key, attainedSeconds, declaredSeconds && Math.max(0, declaredSeconds));
     if (service.end === 'Ended') history.ended(key, service.attainedSeconds);
     else if (service.end === 'Withdrawn') history.withdrawn(key);
   }

@@ -5,8 +5,7 @@ import { startForecast } from './start-forecast.ts';
 import { StartTimes } from './start-times.ts';
 import type { Observation } from './types.ts';
 
-/** Chances with which an end is foreseen: of what is waited for, and of what may go before. */
-const LIKELY = 0.5;
+/** The chance with which an end is foreseen of what may go before. */
 const SURELY = 0.9;
 
 /** What the forecast of starts goes by, beside what was learned. */
@@ -48,7 +47,7 @@ export class Foresight {
 
   /** How long one is expected to run yet, in ms. */
   expectedMs(key: string, nowMs: number): number {
-    return this.#estimates.remainingMs(key, LIKELY, nowMs);
+    return this.#estimates.expectedMs(key, nowMs);
   }
 
   /** How long one is sure to run at most, in ms. */

@@ -57,6 +57,8 @@ export interface Service {
   readonly attainedSeconds: number;
   /** As of this time, in ms; undefined: it does not run. */
   readonly runningAtMs?: number;
+  /** Seconds that its program says to need more, as of the same time; below 0: it has run so much longer than it said. */
+  readonly declaredSeconds?: number;
   /** It is ended when it has run so long over all its attempts. */
   readonly limitSeconds?: number;
   /** Set when it is over: it ended by itself, or was withdrawn before. */

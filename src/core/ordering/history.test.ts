@@ -53,6 +53,17 @@ describe('ServiceHistory', () => {
     expect(long).toBeGreaterThan(10 * (short as number));
   });
 
+  it('forgets what a neighbour declares no longer', () => {
+    const of = (...words: (number | undefined)[]): number => {
+      const history = new ServiceHistory();
+      submit(history, 0, 1);
+      for (const word of words) history.ran('team-0', 100, word);
+      return history.seconds('team-1', 50);
+    };
+    expect(of(90_000)).not.toBe(of(undefined));
+    expect(of(90_000, undefined)).toBe(of(undefined));
+  });
+
   it('trusts a neighbour less the longer ago it was submitted', () => {
     const [soon, late] = [0, 100_000].map((gap) => {
       const history = new ServiceHistory();

@@ -104,14 +104,15 @@ export class ServiceHistory {
     this.#open.set(key, series.append(submittedAt));
   }
 
-  /** It has run for `attained` seconds, over all its runs. @param remaining seconds that it declared to need more */
+  /** It has run for `attained` seconds, over all its runs. @param remaining seconds that it declares to need more; undefined: it declares nothing (any more) */
   ran(key: string, attained: number, remaining?: number): void {
     const entry = this.#open.get(key);
     if (entry === undefined) return;
     const total = remaining === undefined ? undefined : attained + remaining;
     const isNews = cellOf(attained) !== cellOf(entry.attained) || cellOf(total ?? 0) !== cellOf(entry.total ?? 0);
     entry.attained = attained;
-    if (total !== undefined) entry.total = total;
+    if (total === undefined) delete entry.total;
+    else entry.total = total;
     if (isNews) stir(entry);
   }
 
