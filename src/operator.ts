@@ -28,7 +28,7 @@ import type { Logger } from './runtime/logger.ts';
 import { Manager, type Runnable } from './runtime/manager.ts';
 import { queueController, Scheduler } from './scheduling/index.ts';
 import { servingController } from './serving/index.ts';
-import { trainingController } from './training/index.ts';
+import { trainingControllers } from './training/index.ts';
 import { HonourCheck } from './workloads/honour.ts';
 import { LifeMetrics } from './workloads/life-metrics.ts';
 import { MemberNamespaces } from './workloads/namespaces.ts';
@@ -185,7 +185,7 @@ export async function buildOperator(options: OperatorOptions): Promise<Operator>
     queueController({ ...shared, queues: hub.queues, workloads: [hub.trainings, hub.servings], ready }),
     datasetController(shared),
     quoteController({ ...shared, namespaces, ready }),
-    trainingController(workload),
+    ...trainingControllers(workload),
     servingController(workload),
   ];
   const known = (uid: string): boolean =>

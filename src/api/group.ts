@@ -44,6 +44,10 @@ export const ANNOTATION = {
   lastCheckpoint: `${GROUP}/last-checkpoint-time`,
   /** beside it: for how many seconds the run wrote it instead of working, decimal. */
   lastCheckpointSeconds: `${GROUP}/last-checkpoint-seconds`,
+  /** on a pod of a training, by its program: how far it is, in percent from 0 to 100. */
+  progress: `${GROUP}/progress`,
+  /** beside it or alone: for how many seconds it has to run yet, decimal. */
+  remainingSeconds: `${GROUP}/remaining-seconds`,
   /** on a pod: the power cap of the boards it holds, `Auto` or whole watts; see docs/agent.md. */
   gpuPowerCap: `${GROUP}/gpu-power-cap`,
   /** on a workload: give up a member that cannot be reached when deleting ("true"). */

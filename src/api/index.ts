@@ -13,6 +13,7 @@ export * from './placement.ts';
 export * from './queue-budget.ts';
 export * from './regional-cluster.ts';
 export * from './run.ts';
+export * from './training-status.ts';
 
 import { COMPUTE_QUEUE } from './compute-queue.ts';
 import { COMPUTE_QUOTE } from './compute-quote.ts';

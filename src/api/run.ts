@@ -27,3 +27,23 @@ export function checkpointOf(annotations: Readonly<Record<string, string>>): Che
   const took = annotations[ANNOTATION.lastCheckpointSeconds] ?? '';
   return Number.isFinite(atMs) ? { atMs, tookMs: SECONDS.test(took) ? Math.round(Number(took) * 1000) : 0 } : undefined;
 }
+
+/** What a program says on its pod of its progress; each part where it says it. */
+export interface Progress {
+  /** 0 to 100, maybe with decimals. */
+  readonly percent?: number;
+  /** Running time that it needs yet, in whole seconds. */
+  readonly remainingSeconds?: number;
+}
+
+const PERCENT = /^(\d{1,2}(\.\d{1,9})?|100(\.0{1,9})?)$/;
+
+/** undefined: it says nothing that can be read. */
+export function progressOf(annotations: Readonly<Record<string, string>>): Progress | undefined {
+  const { [ANNOTATION.progress]: percent = '', [ANNOTATION.remainingSeconds]: remaining = '' } = annotations;
+  const told = {
+    ...(PERCENT.test(percent) ? { percent: Number(percent) } : {}),
+    ...(SECONDS.test(remaining) ? { remainingSeconds: Math.ceil(Number(remaining)) } : {}),
+  };
+  return Object.keys(told).length === 0 ? undefined : told;
+}

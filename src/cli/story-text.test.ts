@@ -55,6 +55,17 @@ describe('a story as text', () => {
     expect(storyText({ ...waiting, queue }, now + 9_000_000, plain)).toContain('expected to start soon');
   });
 
+  it('says how far it is, by what its program told', () => {
+    const lastUpdatedTime = '2026-01-01T00:55:00Z';
+    const of = (progress: object): string =>
+      storyText({ ...waiting, progress: { lastUpdatedTime, ...progress } }, NOW, plain);
+    const both = { progressPercentage: 37, estimatedRemainingSeconds: 7200 };
+    expect(of(both)).toContain('Progress    37 %, about 2h to run (told 5m ago)');
+    expect(of({ progressPercentage: 0 })).toContain('Progress    0 % (told 5m ago)');
+    expect(of({ estimatedRemainingSeconds: 60 })).toContain('Progress    about 60s to run (told 5m ago)');
+    expect(storyText(waiting, NOW, plain)).not.toContain('Progress');
+  });
+
   it('says first what matters, then what was', () => {
     expect(storyText(waiting, NOW, plain)).toBe(
       [

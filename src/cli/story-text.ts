@@ -1,6 +1,6 @@
 /** A story as text: what matters first, then the records. */
 import type { Decision, Filtered } from '../api/decision.ts';
-import type { AttemptRecord } from '../api/model-training.ts';
+import type { AttemptRecord, TrainerStatus } from '../api/training-status.ts';
 import { isEstimate } from '../energy/index.ts';
 import type { QueuePlace, Story } from './story.ts';
 import { type Paint, styleOf, table } from './table.ts';
@@ -12,7 +12,7 @@ const INDENT = '  ';
 export function storyText(story: Story, nowMs: number, paint: Paint): string {
   const line = (label: string, text: string | undefined): string[] =>
     text === undefined || text === '' ? [] : [`${paint('strong', label.padEnd(LABEL_WIDTH))}${text}`];
-  const { queue, placement, usage, nextAttemptTime } = story;
+  const { queue, placement, usage, progress, nextAttemptTime } = story;
   const state = `${paint(styleOf(story.phase), story.phase)}${
     story.since === undefined ? '' : ` for ${units.ago(story.since, nowMs)}`
   }`;
@@ -23,6 +23,7 @@ export function storyText(story: Story, nowMs: number, paint: Paint): string {
     ...line('What helps', story.help),
     ...line('Queue', queue === undefined ? undefined : queueText(queue, nowMs)),
     ...line(story.holds ? 'Place' : 'Last place', placement === undefined ? undefined : placeText(placement)),
+    ...line('Progress', progress === undefined ? undefined : progressText(progress, nowMs)),
     ...line('Restarts', story.restarts),
     ...line('Avoids', story.avoid?.map(({ node, cluster, reason }) => `${node} in ${cluster} (${reason})`).join(', ')),
     ...line('Next try', nextAttemptTime === undefined ? undefined : `not before ${nextAttemptTime}`),
@@ -40,6 +41,16 @@ function startText(expected: string | undefined, nowMs: number): string {
   if (expected === undefined) return '';
   const left = Date.parse(expected) - nowMs;
   return `, expected to start ${left > 0 ? `in ${units.duration(left)}` : 'soon'} (${expected})`;
+}
+
+/** As of when it was told: the rest of one that waits again stands still. */
+function progressText(told: TrainerStatus, nowMs: number): string {
+  const { progressPercentage: percent, estimatedRemainingSeconds: left, lastUpdatedTime } = told;
+  const parts = [
+    ...(percent === undefined ? [] : [`${percent} %`]),
+    ...(left === undefined ? [] : [`about ${units.duration(left * 1000)} to run`]),
+  ];
+  return `${parts.join(', ')} (told ${units.ago(lastUpdatedTime, nowMs)} ago)`;
 }
 
 function placeText({ region, cluster, accelerator, gpus, nodeCount, nodes }: NonNullable<Story['placement']>): string {

@@ -34,6 +34,7 @@ export function trainingStory(training: ModelTraining & KubeObject, around: Surr
     ...(restarts === undefined ? {} : { restarts }),
     ...(waits && status?.nextAttemptTime !== undefined ? { nextAttemptTime: status.nextAttemptTime } : {}),
     ...(status?.attempts === undefined ? {} : { attempts: status.attempts }),
+    ...(status?.trainerStatus === undefined ? {} : { progress: status.trainerStatus }),
     ...(status?.usage === undefined ? {} : { usage: status.usage }),
     events: eventsOf(around.events),
   };

@@ -5,7 +5,8 @@ import { type ComputeQueue, computeQueueSpec } from '../api/compute-queue.ts';
 import { type ComputeQuote, computeQuoteSpec } from '../api/compute-quote.ts';
 import { PENDING_REASON } from '../api/conditions.ts';
 import type { ModelServing, ModelServingStatus } from '../api/model-serving.ts';
-import type { ModelTraining, ModelTrainingStatus } from '../api/model-training.ts';
+import type { ModelTraining } from '../api/model-training.ts';
+import type { ModelTrainingStatus } from '../api/training-status.ts';
 import type { KubeObject } from '../kube/resource.ts';
 import { PENDING_ADVICE } from './advice.ts';
 import { eventsOf, type Surroundings } from './story.ts';
@@ -44,6 +45,12 @@ const admission = anAdmission();
 const admitted = condition('Admitted', 'True', 'Admitted');
 
 describe('the story of a training', () => {
+  it('has what its program told of its progress', () => {
+    const trainerStatus = { progressPercentage: 37, lastUpdatedTime: '2026-01-01T00:00:00Z' };
+    expect(told({ trainerStatus }).progress).toEqual(trainerStatus);
+    expect(told({})).not.toHaveProperty('progress');
+  });
+
   it.each(Object.values(PENDING_REASON))('that waits for %s says it and what would help', (reason) => {
     const story = told({ phase: 'Queued', conditions: [condition('Admitted', 'False', reason)] });
     expect(story).toMatchObject({ reason, message: `${reason} it is`, help: PENDING_ADVICE[reason] });

@@ -4,7 +4,7 @@ import type { ComputeQueue } from '../api/compute-queue.ts';
 import type { Offer } from '../api/compute-quote.ts';
 import type { ConditionType } from '../api/conditions.ts';
 import type { AvoidedNode, Decision, Filtered, PlacementStatus } from '../api/decision.ts';
-import type { AttemptRecord } from '../api/model-training.ts';
+import type { AttemptRecord, TrainerStatus } from '../api/training-status.ts';
 import type { KubeObject } from '../kube/resource.ts';
 import { adviceFor } from './advice.ts';
 
@@ -68,6 +68,8 @@ export interface Story extends Cause {
   readonly nextAttemptTime?: string;
   readonly offers?: readonly Offer[];
   readonly shortfalls?: readonly Filtered[];
+  /** What its program told of its progress. */
+  readonly progress?: TrainerStatus;
   readonly usage?: Usage;
   readonly events: readonly StoryEvent[];
 }

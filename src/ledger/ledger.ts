@@ -22,7 +22,7 @@ import { type Account, Accounts } from './accounts.ts';
 import { type BoardsVerdict, boardsVerdict } from './board-health.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { ClusterLedger, outdated, type Told } from './cluster-ledger.ts';
-import { type Metering, meteringOf, NO_AGENTS } from './metering.ts';
+import { type Metering, meteringOf } from './metering.ts';
 import type { LostBoard } from './node-watch.ts';
 import { Workloads } from './workloads.ts';
 
@@ -189,11 +189,8 @@ export class Ledger implements EnergySource {
   /** How well a member is metered, for people. */
   metering(member: Member): Metering {
     const ledger = this.#clusters.get(member.name);
-    if (ledger === undefined) return meteringOf(member, NO_AGENTS);
-    const { refused, watch } = ledger;
-    const states = ledger.states(this.#options.clock.now());
-    const troubleOf = (node: string): string | undefined => watch.trouble(node);
-    return meteringOf(member, { states, refused, troubleOf, clocksOff: watch.clocksOff });
+    const states = ledger?.states(this.#options.clock.now()) ?? new Map();
+    return meteringOf(member, states, ledger?.refused ?? [], (node) => ledger?.watch.trouble(node));
   }
 
   async #load(): Promise<void> {
@@ -212,7 +209,6 @@ export class Ledger implements EnergySource {
       logger: this.#logger,
       isKnown: (uid: string) => [...this.#clusters.values()].some((ledger) => ledger.knows(uid)),
       count: (what: 'resets' | 'refused') => this.#counts[what](cluster),
-      reset: (member: Member, node: string) => this.#tellReset(member, node),
       lost: (boards: readonly LostBoard[]) => this.#tellLost(cluster, boards),
     };
     return new ClusterLedger(options, kept);
@@ -258,12 +254,6 @@ export class Ledger implements EnergySource {
         if (!isNotFound(error) && !isConflict(error)) throw error;
       }
     }
-  }
-
-  #tellReset({ name, object }: Member, node: string): void {
-    this.#logger.info('counters of a node began anew', { cluster: name, node });
-    const note = `the agent of node ${node} began anew, as its state is lost: what it had not reported yet is not measured`;
-    this.#options.events.event(object, 'Warning', 'MeterReset', note, { messageKey: node });
   }
 
   /** Those who hold boards that have been lost hear of it. */

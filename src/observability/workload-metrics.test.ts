@@ -77,3 +77,28 @@ it('joins by labels that were asked for, and by no others', async () => {
   ]);
   expect(lines.join()).not.toMatch(/secret|other/);
 });
+
+it('tells progress where a program told of it, and of no other', async () => {
+  const registry = new Registry();
+  const lastUpdatedTime = at(1).creationTimestamp;
+  const told = (name: string, progressPercentage?: number) => {
+    const trainerStatus = { lastUpdatedTime, ...(progressPercentage === undefined ? {} : { progressPercentage }) };
+    return aTraining({ name, metadata: { uid: name }, status: { trainerStatus } });
+  };
+  const objects = [told('a', 37), told('begun', 0), told('rest-only'), training('silent', 1)];
+  const hub = { trainings: { list: () => objects }, servings: { list: () => [serving('chat', 1)] } } as never;
+  const ledger = { isLoaded: true, use: () => undefined, draw: () => undefined, unmetered: () => 0 };
+  const metrics = new WorkloadMetrics(registry, hub, { get: () => undefined }, ledger, () => 0, { max: 9, labels: [] });
+  const values = async (): Promise<(string | undefined)[][]> => {
+    metrics.collect();
+    const text = await registry.metrics();
+    return [...text.matchAll(/^aidc_workload_progress_ratio{.*workload="([^"]+)".*} (.*)$/gm)].map(([, ...of]) => of);
+  };
+  expect(await values()).toEqual([
+    ['a', '0.37'],
+    ['begun', '0'],
+  ]);
+  // Another attempt begins anew.
+  objects[0] = training('a', 1);
+  expect(await values()).toEqual([['begun', '0']]);
+});

@@ -66,6 +66,7 @@ export class WorkloadMetrics {
   readonly #created: Gauge;
   readonly #started: Gauge;
   readonly #completed: Gauge;
+  readonly #progress: Gauge;
   readonly #gpuSeconds: Counter;
   readonly #joules: Counter;
   readonly #cost: Counter;
@@ -114,6 +115,10 @@ export class WorkloadMetrics {
     this.#created = gauge('aidc_workload_created_timestamp_seconds', 'When the object was created.');
     this.#started = gauge('aidc_workload_start_timestamp_seconds', 'When it was first ready.');
     this.#completed = gauge('aidc_workload_completion_timestamp_seconds', 'When it finished.');
+    this.#progress = gauge(
+      'aidc_workload_progress_ratio',
+      'How far a training is, 0 to 1, as its program told in status.trainerStatus; absent where it told nothing.',
+    );
     this.#coverage = gauge(
       'aidc_workload_energy_coverage_ratio',
       'Part of the accelerator-seconds held whose power was measured.',
@@ -148,6 +153,7 @@ export class WorkloadMetrics {
     for (const family of [
       this.#started,
       this.#completed,
+      this.#progress,
       this.#coverage,
       this.#draw,
       this.#gpuSeconds,
@@ -172,6 +178,8 @@ export class WorkloadMetrics {
     this.#requested.set(id, perNode * spec.trainer.numNodes);
     this.#bound.set(id, status?.admission === undefined ? 0 : perNode * spec.trainer.numNodes);
     if (status?.completionTime !== undefined) this.#completed.set(id, Date.parse(status.completionTime) / 1000);
+    const percent = status?.trainerStatus?.progressPercentage;
+    if (percent !== undefined) this.#progress.set(id, percent / 100);
     const held = this.#held(status?.admission, spec.trainer.numNodes, status?.placement?.nodes, status?.usage);
     this.#used(id, training, held === undefined ? [] : [held]);
   }

@@ -1,4 +1,12 @@
-import { type Admission, CONDITION, END_REASON, LABEL, type ModelTraining, runKey } from '../api/index.ts';
+import {
+  type Admission,
+  CONDITION,
+  END_REASON,
+  LABEL,
+  type ModelTraining,
+  type Progress,
+  runKey,
+} from '../api/index.ts';
 import { decodeAssignment } from '../core/assignment.ts';
 import { energyFactsOf, holdingOf, type Meter } from '../energy/index.ts';
 import { boardsPerNode } from '../hub/index.ts';
@@ -11,6 +19,7 @@ import { lastCheckpointMs } from '../workloads/checkpoint.ts';
 import { type ConditionValue, isTrue } from '../workloads/conditions.ts';
 import { dispatchRefused } from '../workloads/honour.ts';
 import { deleteOwned, forceDeleteOnLostNodes, podsLeft } from '../workloads/member-objects.ts';
+import { toldProgress } from '../workloads/progress.ts';
 import { DeadManSwitches, renewalLookMs, renewedDeadline } from '../workloads/relocation.ts';
 import type { RunEnd } from '../workloads/run-end.ts';
 import { REMOVAL_RETRY_MS, UNREACHABLE_RETRY_MS } from '../workloads/settings.ts';
@@ -30,6 +39,7 @@ export interface AttemptResult {
   readonly gone: boolean;
   readonly view?: AttemptView | undefined;
   readonly checkpointMs?: number | undefined;
+  readonly progress?: Progress | undefined;
   readonly end?: RunEnd | undefined;
   readonly job?: Sight['job'];
   readonly meter?: Sight['meter'];
@@ -158,6 +168,7 @@ export class Attempts {
       gone: false,
       view,
       checkpointMs,
+      progress: toldProgress(pods, admission.attempt),
       end: view.end,
       job: { name, ready: job.ready, succeeded: job.succeeded, failed: job.failed, active: job.active },
       requeueAfterMs: sooner(this.#nextLook(member, pods, spec.trainer.numNodes, view), renewMs),
@@ -276,11 +287,12 @@ export class Attempts {
     const { uid = '', namespace = '', name } = metadata;
     const attempt = status?.admission?.attempt ?? 0;
     // While its pods end they may write a last one.
-    const checkpointMs = lastCheckpointMs(member.pods.byIndex('workload', uid), attempt);
+    const pods = member.pods.byIndex('workload', uid);
+    const [checkpointMs, progress] = [lastCheckpointMs(pods, attempt), toldProgress(pods, attempt)];
     const jobGone = await deleteOwned(member.client, JOBS, namespace, jobName(name, attempt), uid);
     await forceDeleteOnLostNodes(member, uid, attempt);
     const gone = jobGone && (await podsLeft(member.client, namespace, uid, attempt)) === 0;
-    return { placed: true, gone, checkpointMs, ...(gone ? {} : { requeueAfterMs: REMOVAL_RETRY_MS }) };
+    return { placed: true, gone, checkpointMs, progress, ...(gone ? {} : { requeueAfterMs: REMOVAL_RETRY_MS }) };
   }
 
   /** Removes the Jobs of all attempts. @returns true when the server confirms that nothing of the training is left */

@@ -12,6 +12,7 @@ import type { TrainingDeps } from './deps.ts';
 import { type Evaluation, evaluate, isFinished, type TrainingContext } from './evaluate.ts';
 import { tellAdmission } from './life.ts';
 import { passedDeadline, runningSince, totalRunningSeconds } from './lifecycle.ts';
+import { leftSeconds } from './progress.ts';
 import { admittedStatus } from './status.ts';
 
 /** Between the scheduler and ModelTrainings: says what each wants or holds, and writes what is decided. */
@@ -90,6 +91,7 @@ export class TrainingBinder implements Binder {
     const { metadata, spec, status = {} } = training;
     const nowMs = this.#deps.clock.now();
     const end = isTrue(status.conditions, CONDITION.Complete) ? 'Ended' : 'Withdrawn';
+    const declaredSeconds = leftSeconds(status, nowMs);
     return {
       service: {
         queue: status.queue ?? queue,
@@ -98,6 +100,7 @@ export class TrainingBinder implements Binder {
         submittedAtMs: Date.parse(metadata.creationTimestamp ?? ''),
         attainedSeconds: totalRunningSeconds(status, iso(nowMs)),
         ...(runningSince(status) === undefined ? {} : { runningAtMs: nowMs }),
+        ...(declaredSeconds === undefined ? {} : { declaredSeconds }),
         ...(spec.activeDeadlineSeconds === undefined ? {} : { limitSeconds: spec.activeDeadlineSeconds }),
         ...(isFinished(training) ? { end } : {}),
       },

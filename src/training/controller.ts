@@ -10,6 +10,7 @@ import type { Scheduler } from '../scheduling/index.ts';
 import { TrainingBinder } from './binder.ts';
 import type { TrainingDeps } from './deps.ts';
 import { isFinished } from './evaluate.ts';
+import { Places } from './places.ts';
 import { TrainingReconciler } from './reconciler.ts';
 
 export interface TrainingControllerOptions extends Omit<TrainingDeps, 'enqueue'> {
@@ -22,12 +23,17 @@ export interface TrainingControllerOptions extends Omit<TrainingDeps, 'enqueue'>
   readonly metrics: RuntimeMetrics;
 }
 
-/** Watches everything a ModelTraining depends on, and reconciles the ones concerned. */
-export function trainingController(options: TrainingControllerOptions): Controller {
+/** One key of the controller of places: it gives one turn after the other. */
+const TURNS = 'turns';
+
+/** Watches everything a ModelTraining depends on, and reconciles the ones concerned; beside it who tells places in queues. */
+export function trainingControllers(options: TrainingControllerOptions): readonly Controller[] {
   const { hub, members, scheduler, logger, clock, metrics } = options;
   const deps: TrainingDeps = { ...options, enqueue: (key) => controller.enqueue(key) };
   const binder = new TrainingBinder(deps);
-  const reconciler = new TrainingReconciler(deps, binder);
+  const { trainings, queues } = hub;
+  const places = new Places({ trainings, queues, clock, enqueue: deps.enqueue });
+  const reconciler = new TrainingReconciler(deps, binder, places);
   const controller = new Controller({
     name: 'model-training',
     reconcile: (key) => reconciler.reconcile(key),
@@ -35,6 +41,20 @@ export function trainingController(options: TrainingControllerOptions): Controll
     metrics,
     logger,
     clock,
+  });
+  const turns = new Controller({
+    name: 'training-places',
+    reconcile: async () => {
+      const requeueAfterMs = places.next();
+      return requeueAfterMs === undefined ? undefined : { requeueAfterMs };
+    },
+    concurrency: 1,
+    metrics,
+    logger,
+    clock,
+  });
+  queues.subscribe(({ type, obj, old }) => {
+    if (type !== 'deleted' && places.published(obj, old)) turns.enqueue(TURNS);
   });
   scheduler.register('ModelTraining', binder);
   hub.trainings.subscribe((event) => {
@@ -57,5 +77,5 @@ export function trainingController(options: TrainingControllerOptions): Controll
     unfinished: () => keys((training) => !isFinished(training)),
     holdersIn: (cluster) => keys((training) => training.status?.admission?.cluster === cluster),
   });
-  return controller;
+  return [controller, turns];
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { anAdmission, aTraining } from '../../test/support/builders.ts';
-import type { AttemptRecord } from '../api/model-training.ts';
+import type { AttemptRecord } from '../api/training-status.ts';
 import { graceSeconds, memberJob } from './desired.ts';
 
 interface Job {

@@ -1,1 +1,1 @@
-export { trainingController } from './controller.ts';
+export { trainingControllers } from './controller.ts';

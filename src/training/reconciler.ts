@@ -10,6 +10,7 @@ import {
 import { declaredAccelerators, TRAININGS, tenantOf } from '../hub/index.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { claim, removeFinalizer } from '../kube/finalizers.ts';
+import { minimalMergePatch } from '../kube/merge-patch.ts';
 import type { ReconcileResult } from '../runtime/controller.ts';
 import { stillAvoided } from '../workloads/avoid.ts';
 import { type ConditionValue, findCondition } from '../workloads/conditions.ts';
@@ -22,6 +23,8 @@ import type { TrainingDeps } from './deps.ts';
 import { type Evaluation, isFinished } from './evaluate.ts';
 import { tellProgress } from './life.ts';
 import { expiresAt, nextDeadlineMs } from './lifecycle.ts';
+import { isSamePlace, isWaiting, type Places, placeOf, shownPlace } from './places.ts';
+import { progressDueMs } from './progress.ts';
 import { deriveStatus, lateStatus, type Sight } from './status.ts';
 
 /** Brings one ModelTraining nearer to what it asks for: the only writer of its status beside its admission. */
@@ -29,15 +32,18 @@ export class TrainingReconciler {
   readonly #deps: TrainingDeps;
   readonly #binder: TrainingBinder;
   readonly #attempts: Attempts;
+  readonly #places: Places;
 
-  constructor(deps: TrainingDeps, binder: TrainingBinder) {
+  constructor(deps: TrainingDeps, binder: TrainingBinder, places: Places) {
     this.#deps = deps;
     this.#binder = binder;
+    this.#places = places;
     this.#attempts = new Attempts(deps);
   }
 
   async reconcile(key: string): Promise<ReconcileResult> {
     const training = this.#deps.hub.trainings.get(key);
+    if (training === undefined || !isWaiting(training)) this.#places.forget(key);
     if (training === undefined) return undefined;
     if (training.metadata.deletionTimestamp !== undefined) return this.#finalize(training);
     if (!training.metadata.finalizers?.includes(FINALIZER)) {
@@ -65,19 +71,34 @@ export class TrainingReconciler {
       gone: attempt.gone,
       view: attempt.view,
       checkpointMs: attempt.checkpointMs,
+      progress: attempt.progress,
+      place: shownPlace(training),
       end: attempt.end,
       job: attempt.job,
       meter: attempt.meter,
       measured: this.#deps.energy.use(training.metadata.uid ?? ''),
       ...(attempt.unreachable === undefined ? {} : { unreachable: attempt.unreachable }),
     };
-    const next = this.#freshAvoid(deriveStatus(training, sight));
+    const next = this.#freshAvoid(this.#derive(key, training, sight));
     const { status, hub } = this.#deps;
     const { outcome, object } = await status.writeObject(TRAININGS, training, next, hub.trainings);
     if (outcome === 'conflict') return { requeueAfterMs: 20 };
+    if (!isSamePlace(shownPlace(training), shownPlace({ ...training, status: next }))) this.#places.written(key);
     if (outcome === 'written') this.#tell(training, next);
     if (object !== undefined) tellProgress(this.#deps.life, training, object.status ?? {});
     return this.#again(training, next, attempt, nowMs);
+  }
+
+  /** A place that has moved is written in its turn, and where something else is written anyway. */
+  #derive(key: string, training: ModelTraining, sight: Sight): ModelTrainingStatus {
+    const next = deriveStatus(training, sight);
+    if (!isWaiting(training)) return next;
+    const place = placeOf(training, this.#deps.hub.queues.get(sight.evaluation.queue), sight.waiting !== undefined);
+    if (isSamePlace(place, sight.place ?? {})) return next;
+    // Of one whose admission is being decided or written a write now would only come in the way.
+    const isTurn = this.#places.isTurnOf(key) && sight.waiting !== undefined && sight.nominated !== true;
+    const isWritten = isTurn || minimalMergePatch(training.status ?? {}, next) !== undefined;
+    return isWritten ? deriveStatus(training, { ...sight, place }) : next;
   }
 
   /** From first sight the object must not go before its member objects are gone. Its change reconciles it again. */
@@ -100,6 +121,7 @@ export class TrainingReconciler {
 
   #again(training: ModelTraining, next: ModelTrainingStatus, attempt: AttemptResult, nowMs: number): ReconcileResult {
     const waits = [attempt.requeueAfterMs, nextDeadlineMs({ ...training, status: next }, nowMs)];
+    waits.push(progressDueMs(next, attempt.progress, nowMs));
     if (next.admission !== undefined) waits.push(300_000);
     if (findCondition(next.conditions, CONDITION.SpecHonoured)?.status === 'False') waits.push(HONOUR_RECHECK_MS);
     const known = waits.filter((ms): ms is number => ms !== undefined);

@@ -257,3 +257,38 @@ describe('an admission', () => {
     expect(status?.admission).toMatchObject({ epoch: 7, attempt: 1, assignment: 'gpu-[1-2]:1' });
   });
 });
+
+describe('its columns', () => {
+  const place = { position: '3', wait: '~01-01 08:00Z' };
+
+  it('tell its place while it waits, and then how long it waited', () => {
+    const waiting = step(aTraining(), { place });
+    expect(waiting.status?.display).toMatchObject(place);
+    const held = admitted(waiting);
+    expect(held.status?.display).toMatchObject({ wait: '70s', gpus: '0/16', nodes: '0/2', accelerator: 'H100' });
+    expect(held.status?.display).not.toHaveProperty('position');
+    expect(held.status?.display).not.toHaveProperty('reason');
+    expect(running(held).status?.display?.wait).toBe('70s');
+    const suspended = { ...waiting, spec: { ...waiting.spec, suspend: true } };
+    expect(step(suspended, { place }).status?.display).not.toHaveProperty('position');
+  });
+
+  it('tell its progress, and again its place when it waits again', () => {
+    const run = running();
+    const far = step(run, { nowMs: T0 + 280_000, placed: true, progress: { percent: 40 } });
+    expect(far.status).toMatchObject({
+      display: { progress: '40%' },
+      trainerStatus: { progressPercentage: 40, estimatedRemainingSeconds: 300 },
+    });
+    const end = { reason: 'PodLost' as const, message: 'gone', avoid: [] };
+    const [checkpointMs, nowMs] = [T0 + 285_000, T0 + 290_000];
+    const lost = step(far, { nowMs, placed: true, end, checkpointMs, progress: { percent: 42 } });
+    // With the end of the attempt goes its last word.
+    expect(lost.status?.trainerStatus?.progressPercentage).toBe(42);
+    const again = step(lost, { nowMs: T0 + 300_000, gone: true, place });
+    expect(again.status).toMatchObject({ phase: 'Queued', display: { ...place, progress: '42%' } });
+    const anew = step(step(far, { nowMs, placed: true, end }), { nowMs: T0 + 300_000, gone: true });
+    expect(anew.status?.display).not.toHaveProperty('progress');
+    expect(anew.status).not.toHaveProperty('trainerStatus');
+  });
+});

@@ -6,7 +6,9 @@ import {
   type ModelTrainingStatus,
   PENDING_REASON,
   type PlacementStatus,
+  type Progress,
 } from '../api/index.ts';
+import { duration } from '../core/duration.ts';
 import type { Admit } from '../core/model.ts';
 import {
   closeInterval,
@@ -27,6 +29,8 @@ import { iso, secondsBetween } from '../workloads/times.ts';
 import type { Evaluation } from './evaluate.ts';
 import { afterEnd, appendAttempt, attemptRecord, keepsJob, runningSince, withPhase } from './lifecycle.ts';
 import type { AttemptView } from './observe.ts';
+import type { Place } from './places.ts';
+import { withProgress } from './progress.ts';
 
 /** Everything a status follows from, beside the old status. */
 export interface Sight {
@@ -47,6 +51,10 @@ export interface Sight {
   readonly overdue?: { readonly reason: string; readonly message: string } | undefined;
   /** When its program last said that a checkpoint was complete, as far as its pods are still seen. */
   readonly checkpointMs?: number | undefined;
+  /** What its program says of its progress, as far as its pods are still seen. */
+  readonly progress?: Progress | undefined;
+  /** Where it stands among those that wait. */
+  readonly place?: Place;
   /** An ending attempt's Job and pods are confirmed gone. */
   readonly gone: boolean;
   readonly job?: { name: string; ready: number; succeeded: number; failed: number; active: number } | undefined;
@@ -89,12 +97,6 @@ export function admittedStatus(
     placement,
     queue: admit.workload.queue,
     tenant,
-    display: {
-      ...displayOf(rest),
-      gpus: `0/${placement.gpus}`,
-      nodes: `0/${admit.nodes.length}`,
-      accelerator: admit.accelerator,
-    },
     conditions: withConditions(
       old.conditions,
       [
@@ -116,7 +118,9 @@ export function admittedStatus(
       now,
     ),
   };
-  return withPhase(training, next, now);
+  const admitted = withPhase(training, next, now);
+  const nodes = `0/${admit.nodes.length}`;
+  return { ...admitted, display: { ...displayOf(admitted), gpus: `0/${placement.gpus}`, nodes } };
 }
 
 function placementOf(admit: Admit, now: string): PlacementStatus {
@@ -157,6 +161,8 @@ export function deriveStatus(training: ModelTraining, sight: Sight): ModelTraini
   next = withPhase(training, next, now);
   if (next.phase === 'Running' && next.startTime === undefined) next.startTime = now;
   next = withUsage(training, next, sight, now);
+  const isTransition = training.status?.phase !== next.phase;
+  next = withProgress(training.status, next, { told: sight.progress, nowMs: sight.nowMs, isTransition });
   return { ...next, display: displayOf(next, sight) };
 }
 
@@ -347,7 +353,7 @@ export function lateStatus({ status = {} }: ModelTraining, measured: WorkloadUse
   return { ...next, display: { ...next.display, ...usageDisplay(next) } };
 }
 
-function displayOf(status: ModelTrainingStatus, sight?: Sight): NonNullable<ModelTrainingStatus['display']> {
+function displayOf(status: ModelTrainingStatus, sight?: Sight): Display {
   const { placement } = status;
   const held = status.admission !== undefined;
   const gpus = placement?.gpus ?? 0;
@@ -363,9 +369,22 @@ function displayOf(status: ModelTrainingStatus, sight?: Sight): NonNullable<Mode
       : {}),
     ...(!held && placement !== undefined ? { gpus: `0/${gpus}`, accelerator: placement.accelerator } : {}),
     ...usageDisplay(status),
+    ...progressDisplay(status),
+    ...waitDisplay(status, sight?.place),
     ...(reason === undefined ? {} : { reason }),
   };
 }
 
-const usageDisplay = ({ usage }: ModelTrainingStatus): NonNullable<ModelTrainingStatus['display']> =>
+type Display = NonNullable<ModelTrainingStatus['display']>;
+
+const progressDisplay = ({ trainerStatus }: ModelTrainingStatus): Display =>
+  trainerStatus?.progressPercentage === undefined ? {} : { progress: `${trainerStatus.progressPercentage}%` };
+
+/** A time stands still truthfully, how long it waits yet would not; so that is told when the wait is over. */
+function waitDisplay({ phase, times }: ModelTrainingStatus, place: Place = {}): Display {
+  if (phase === 'Pending' || phase === 'Queued') return place;
+  return times === undefined ? {} : { wait: duration(times.queuedSeconds * 1000) };
+}
+
+const usageDisplay = ({ usage }: ModelTrainingStatus): Display =>
   usage === undefined ? {} : { kWh: kWhText(usage), cost: costText(usage), co2: co2Text(usage) };

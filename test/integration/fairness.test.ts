@@ -1,4 +1,7 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import type { ComputeQueue, ModelServing, ModelTraining } from '../../src/api/index.ts';
 import { QUEUES, SERVINGS, TRAININGS } from '../../src/hub/index.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
@@ -65,6 +68,13 @@ const waits = (object: Training) => /^(Insufficient|Quota)/.test(admitted(object
 const remove = async (...names: string[]): Promise<void> => {
   await Promise.all(names.map((name) => hub.delete(TRAININGS, key(name))));
   for (const name of names) await eventually(`${name} is gone`, async () => (await now(name)) === undefined);
+};
+
+/** The block of YAML in docs/concepts.md that has these words. */
+const blockWith = async (words: string): Promise<string> => {
+  const page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'concepts.md'), 'utf8');
+  const found = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text);
+  return found.find((text) => text.includes(words)) ?? '';
 };
 
 describe('two tenants', () => {
@@ -221,7 +231,12 @@ describe('within a queue', () => {
 
   it('a queue that goes by the shortest remaining work starts the small one first, though it came last', async () => {
     await applyAll(hub, [team('alpha', 48, { ordering: 'ShortestRemaining', agingSeconds: 86_400 })]);
-    await applyAll(hub, [training('block', 'alpha', 6)]);
+    const { trainer } = parse(await blockWith('serviceAccountToken')) as {
+      trainer: { env: object[]; podTemplate: object };
+    };
+    const { podTemplate, env } = trainer;
+    const block = { spec: { queue: 'alpha' }, trainer: { numNodes: 6, env }, pod: podTemplate };
+    await applyAll(hub, [trainingOf('block', block)]);
     await until('block', 'Running', phase('Running'));
     await applyAll(hub, [training('large', 'alpha', 6)]);
     await until('large', 'waits', waits);
@@ -232,9 +247,47 @@ describe('within a queue', () => {
       return status?.head?.length === 2 && status.head.map(({ name }) => name);
     });
     expect(head).toEqual(['small', 'large']);
+    await until('small', 'its position', ({ status }) => status?.display?.position === '1');
+    expect((await now('block'))?.display).not.toHaveProperty('position');
+  });
+
+  it('whose runs tell their progress, shows it, and knows when those that wait will start', async () => {
+    // The program's own words, by its own account and as the page says.
+    await centre.kubectl(['apply', '-f', '-'], 'west', await blockWith('kind: RoleBinding'));
+    const [pod] = (await west.list<KubeObject>(PODS, { namespace: 'team', labelSelector: 'aidc.dev/workload=block' }))
+      .items;
+    expect(JSON.stringify(pod)).toContain('serviceAccountToken');
+    const tell = (annotations: Record<string, string>) => {
+      const [as, words] = ['--as=system:serviceaccount:team:default', JSON.stringify({ metadata: { annotations } })];
+      return centre.kubectl(['patch', 'pod', pod?.metadata.name ?? '', '-n', 'team', as, '-p', words], 'west');
+    };
+    await tell({ 'aidc.dev/progress': '37.5', 'aidc.dev/remaining-seconds': '5400' });
+    const told = await until('block', 'its progress', ({ status }) => status?.trainerStatus !== undefined);
+    expect(told.status).toMatchObject({
+      trainerStatus: { progressPercentage: 37, estimatedRemainingSeconds: 5400 },
+      display: { progress: '37%' },
+    });
+    const series = await eventually('its metric', async () => {
+      await operator.metrics.expose((error) => expect(error).toBeUndefined());
+      const progress = await operator.metrics.registry.getSingleMetric('aidc_workload_progress_ratio')?.get();
+      return progress?.values.length === 1 && progress.values[0];
+    });
+    expect(series).toMatchObject({ value: 0.37, labels: { workload: 'block' } });
+    // Before, it could only be guessed from how long it has run.
+    const end = Date.parse(told.status?.trainerStatus?.lastUpdatedTime ?? '') + 5_400_000;
+    await eventually('a start when it will have ended', async () => {
+      const { status } = await hub.get<ComputeQueue & KubeObject>(QUEUES, { name: 'alpha' });
+      return Math.abs(Date.parse(status?.head?.[0]?.expectedStartTime ?? '') - end) < 120_000;
+    });
+    const [header = '', row = ''] = (await centre.kubectl(['get', 'mt', 'block', '-n', 'team'], 'hub')).split('\n');
+    expect(header).toMatch(/PHASE +QUEUE +POS +GPUS +MODEL +REGION +PROGRESS +KWH +WAIT +AGE/);
+    expect(row).toMatch(/^block +Running +alpha +48\/48 +H100 +west +37% /);
+
     await remove('block');
-    await until('small', 'Running', phase('Running'));
+    const small = await until('small', 'Running', phase('Running'));
     expect((await now('large'))?.attempt).toBe(0);
+    expect(small.status?.display).not.toHaveProperty('position');
+    expect(small.status?.display?.wait).toMatch(/^\d+s$|^\d+m$/);
     await remove('small', 'large');
     await applyAll(hub, [team('alpha', 24, { preemption: { withinQueue: 'LowerPriority', reclaim: 'Any' } })]);
   });
