@@ -16,6 +16,7 @@ import { boundsOfFrontiers, type CapRule, DEFAULT_CAP_RULE, learnedRule } from '
 import { readFrontiers } from './core/power/frontier.ts';
 import { KubeClient } from './kube/client.ts';
 import type { ClusterCredentials } from './kube/credentials.ts';
+import { EventRecorder } from './kube/events.ts';
 import { defaultCredentials, inClusterCredentials, KubeconfigError } from './kube/kubeconfig.ts';
 // Not through the index: that loads the operator's framework, which takes more memory than the agent.
 import { createLogger } from './observability/logging.ts';
@@ -61,7 +62,9 @@ async function runAgent(config: AgentConfig, env: NodeJS.ProcessEnv): Promise<nu
   const { registry } = new PrometheusMetrics({ processMetrics: true });
   const { node, nvidiaSmi, intervalSeconds, deadlineSeconds, publishSeconds, stateFile } = config;
   const settings = { node, nvidiaSmi, intervalSeconds, deadlineSeconds, publishSeconds, stateFile };
-  const parts = { podResources, client, registry, logger, clock: machineClock };
+  const recorder = { component: 'aidc.dev/agent', instance: config.node, clock: machineClock, logger };
+  const events = client && new EventRecorder({ client, ...recorder });
+  const parts = { podResources, client, events, registry, logger, clock: machineClock };
   const state = await stateOf(config, logger);
   const powerCaps = await powerCapsOf(config, logger);
   const agent = new Agent({ ...settings, ...parts, powerCaps, state, bootId: await bootId(), version: version() });

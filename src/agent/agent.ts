@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client';
 import type { CapRule } from '../core/power/cap-rule.ts';
 import type { KubeClient } from '../kube/client.ts';
+import type { EventRecorder } from '../kube/events.ts';
 import { MAX_DOCUMENT_BYTES, parseNvidiaSmi, valueIn } from '../nvidia-smi/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { errorMessage } from '../runtime/errors.ts';
@@ -40,6 +41,8 @@ export interface AgentOptions {
   readonly podResources: { list(): Promise<PodDevices[]> } | undefined;
   /** Undefined: uids of pods stay unknown, and no ConfigMap is written. */
   readonly client: Pick<KubeClient, 'list' | 'apply'> | undefined;
+  /** Undefined: nothing is told to whoever looks at the node in Kubernetes. */
+  readonly events?: Pick<EventRecorder, 'event'> | undefined;
   /** Undefined: no power limit is ever touched. */
   readonly powerCaps?: PowerCapOptions | undefined;
   readonly registry: Registry;
@@ -87,6 +90,8 @@ export class Agent {
   #pods: { readonly atMs: number; readonly list: readonly (PodDevices & PodRef)[] } | undefined;
   /** Of the boards as they were last assigned. */
   #boardIds = '';
+  /** Boards that were lost in the last document. */
+  #lost: ReadonlySet<string> = new Set();
   /** What was said last, by what it is about. */
   readonly #troubles = new Map<string, string>();
   /** Saves wait for each other. */
@@ -226,6 +231,7 @@ export class Agent {
     this.#watchClock(atMs, wallMs);
     // A first document, or one with other boards, gives devices another meaning.
     this.#askForMigUuids();
+    this.#tellLost();
     const boardIds = JSON.stringify(this.#boards.ids);
     if (boardIds !== this.#boardIds) this.#assign();
     this.#boardIds = boardIds;
@@ -234,6 +240,21 @@ export class Agent {
     if (!meter.isSampling) this.#logger.info('sampling', { boards: this.#boards.list.length });
     Object.assign(meter, { isSampling: true, trouble: undefined, sampleAtMs: atMs, sampleWallMs: wallMs });
     meter.sampleSeconds = (this.#clock.monotonic() - atMs) / 1000;
+  }
+
+  /** An Event on the Node, once for each board that is lost. */
+  #tellLost(): void {
+    const { node: name, events } = this.#options;
+    const lost = this.#boards.list.filter((board) => healthOf(board) === 'lost');
+    // Events are found by this uid, which the kubelet gives a Node in its own.
+    const node = { apiVersion: 'v1', kind: 'Node', metadata: { name, uid: name } };
+    for (const { uuid, busId } of lost) {
+      if (this.#lost.has(uuid)) continue;
+      const place = busId === undefined ? '' : ` (${busId})`;
+      this.#logger.warn('a board is lost', { gpu: uuid, busId });
+      events?.event(node, 'Warning', 'GPULost', `board ${uuid}${place} does not answer any more`, { messageKey: uuid });
+    }
+    this.#lost = new Set(lost.map(({ uuid }) => uuid));
   }
 
   #askForMigUuids(): void {

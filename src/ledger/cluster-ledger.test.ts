@@ -46,7 +46,7 @@ class Bench {
   #open(kept?: ConstructorParameters<typeof ClusterLedger>[1]): ClusterLedger {
     const hub = { trainings: this.trainings, servings: new Store(), namespaces: new Store() };
     const workloads = new Workloads(hub as never, () => this.nowMs);
-    const options = { checkpoints: this.checkpoints, workloads, logger: noopLogger, count: () => {} };
+    const options = { checkpoints: this.checkpoints, workloads, logger: noopLogger, count: () => {}, reset: () => {} };
     const lost = (boards: readonly LostBoard[]) => void this.lost.push(...boards);
     return new ClusterLedger({ name: 'guian', isKnown: () => true, lost, ...options }, kept);
   }
@@ -219,6 +219,24 @@ describe('the ledger of a cluster', () => {
       expect(Object.fromEntries(bench.ledger.states(bench.nowMs))).toEqual({ 'gpu-1': 'blind', 'gpu-2': 'reporting' });
       expect(bench.ledger.watch.trouble('gpu-1')).toBe('nvidia-smi hangs');
       expect(bench.ledger.watch.draw?.gpuWatts).toBe(800);
+    });
+
+    it('a clock that is ahead at once, one that is behind when it stays so, and neither where a report was late', async () => {
+      const bench = await watched();
+      const write = async (aheadMs: number) => {
+        await bench.meters[0]?.write(bench.nowMs + aheadMs);
+        await bench.turn(1 / 60);
+        return [...bench.ledger.watch.clocksOff].map(([node, ms]) => `${node} ${Math.round(ms / 60_000)}`);
+      };
+      expect(await write(0)).toEqual([]);
+      expect(await write(3_600_000)).toEqual(['gpu-1 59']);
+      expect(await write(0)).toEqual([]);
+      expect(await write(-600_000)).toEqual([]);
+      expect(await write(0)).toEqual([]);
+      expect(await write(-610_000)).toEqual([]);
+      expect(await write(-610_000)).toEqual(['gpu-1 -11']);
+      await bench.restart();
+      expect(bench.ledger.watch.clocksOff.size).toBe(0);
     });
 
     it('a board that is lost once, and again when it was back meanwhile', async () => {

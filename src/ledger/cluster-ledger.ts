@@ -72,6 +72,8 @@ export interface ClusterLedgerOptions {
   /** Whether any books know the workload. */
   readonly isKnown: (uid: string) => boolean;
   readonly count: (what: 'resets' | 'refused') => void;
+  /** The counters of a node began anew. */
+  readonly reset: (member: Member, node: string) => void;
   /** Boards have just been lost. */
   readonly lost: (boards: readonly LostBoard[]) => void;
 }
@@ -212,6 +214,9 @@ export class ClusterLedger {
       return;
     }
     this.watch.saw(key, report, (pod) => runOf(around.member, pod));
+    const aheadMs = report.writtenAtMs - skewMs - nowMs;
+    // One that was there before we looked may be old.
+    if (!isFirst || aheadMs > 0) this.watch.arrived(key, report.node, aheadMs);
     this.#refused.delete(key);
     if (isFirst || result !== 'known')
       this.#heardMs.set(report.node, isFirst ? Math.min(nowMs, report.writtenAtMs - skewMs) : nowMs);
@@ -219,7 +224,7 @@ export class ClusterLedger {
     shard.isDirty = true;
     if (result === 'reset') {
       this.#options.count('resets');
-      this.#options.logger.info('counters of a node began anew', { cluster: this.name, node: report.node });
+      this.#options.reset(around.member, report.node);
     }
     for (const run of unseeded) this.#seed(shard, run);
   }

@@ -22,7 +22,7 @@ import { type Account, Accounts } from './accounts.ts';
 import { type BoardsVerdict, boardsVerdict } from './board-health.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { ClusterLedger, outdated, type Told } from './cluster-ledger.ts';
-import { type Metering, meteringOf } from './metering.ts';
+import { type Metering, meteringOf, NO_AGENTS } from './metering.ts';
 import type { LostBoard } from './node-watch.ts';
 import { Workloads } from './workloads.ts';
 
@@ -58,6 +58,8 @@ export class Ledger implements EnergySource {
   /** What was last said of each member. */
   readonly #meterings = new Map<string, string>();
   readonly #clusters = new Map<string, ClusterLedger>();
+  /** Why reports of nodes that are gone are still there. */
+  readonly #left = new Map<string, string>();
   readonly #listeners = new Set<Parameters<EnergySource['onChange']>[0]>();
   /** What each workload's listeners were told last, to tell news only. */
   readonly #heard = new Map<string, WorkloadUse>();
@@ -189,8 +191,11 @@ export class Ledger implements EnergySource {
   /** How well a member is metered, for people. */
   metering(member: Member): Metering {
     const ledger = this.#clusters.get(member.name);
-    const states = ledger?.states(this.#options.clock.now()) ?? new Map();
-    return meteringOf(member, states, ledger?.refused ?? [], (node) => ledger?.watch.trouble(node));
+    if (ledger === undefined) return meteringOf(member, NO_AGENTS);
+    const { refused, watch } = ledger;
+    const states = ledger.states(this.#options.clock.now());
+    const troubleOf = (node: string): string | undefined => watch.trouble(node);
+    return meteringOf(member, { states, refused, troubleOf, clocksOff: watch.clocksOff });
   }
 
   async #load(): Promise<void> {
@@ -209,6 +214,7 @@ export class Ledger implements EnergySource {
       logger: this.#logger,
       isKnown: (uid: string) => [...this.#clusters.values()].some((ledger) => ledger.knows(uid)),
       count: (what: 'resets' | 'refused') => this.#counts[what](cluster),
+      reset: (member: Member, node: string) => this.#tellReset(member, node),
       lost: (boards: readonly LostBoard[]) => this.#tellLost(cluster, boards),
     };
     return new ClusterLedger(options, kept);
@@ -244,16 +250,33 @@ export class Ledger implements EnergySource {
   /** Takes away what agents of nodes that are gone have left. */
   async #tidy(member: Member, nowMs: number): Promise<void> {
     if (member.unusable() !== undefined) return;
-    for (const { metadata } of outdated(member, nowMs)) {
+    const left = outdated(member, nowMs);
+    for (const { metadata } of left) {
       const { namespace = '', name, uid, resourceVersion } = metadata;
       try {
         await member.client.delete(CONFIG_MAPS, { namespace, name, uid, resourceVersion });
         this.#logger.info('a report of a node that is gone is removed', { cluster: member.name, configMap: name });
       } catch (error) {
         // Gone, or the agent is back.
-        if (!isNotFound(error) && !isConflict(error)) throw error;
+        if (isNotFound(error) || isConflict(error)) continue;
+        this.#tellLeft(member.name, left.length, errorMessage(error));
+        return;
       }
     }
+    this.#left.delete(member.name);
+  }
+
+  /** Once: a right that is missing is missing at every turn. */
+  #tellLeft(cluster: string, reports: number, error: string): void {
+    if (this.#left.get(cluster) === error) return;
+    this.#left.set(cluster, error);
+    this.#logger.warn('reports of nodes that are gone cannot be removed', { cluster, reports, error });
+  }
+
+  #tellReset({ name, object }: Member, node: string): void {
+    this.#logger.info('counters of a node began anew', { cluster: name, node });
+    const note = `the agent of node ${node} began anew, as its state is lost: what it had not reported yet is not measured`;
+    this.#options.events.event(object, 'Warning', 'MeterReset', note, { messageKey: node });
   }
 
   /** Those who hold boards that have been lost hear of it. */

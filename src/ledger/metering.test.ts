@@ -3,7 +3,7 @@ import { Store } from '../kube/store.ts';
 import type { Member, MemberNode } from '../regions/index.ts';
 import { aNode, aRegion } from '../regions/testing.ts';
 import type { NodeState } from './cluster-ledger.ts';
-import { meteringOf } from './metering.ts';
+import { type Agents, meteringOf, NO_AGENTS } from './metering.ts';
 
 function aMember(...names: string[]): Member {
   const nodes = new Store<MemberNode>();
@@ -11,8 +11,8 @@ function aMember(...names: string[]): Member {
   nodes.apply(aNode('cpu-only', 0, { allocatable: { cpuMilli: 1, memoryMi: 1, extended: {}, pods: 1 } }));
   return { object: aRegion('guian'), nodes } as unknown as Member;
 }
-const of = (member: Member, states: Record<string, NodeState>, refused: string[] = []) =>
-  meteringOf(member, new Map(Object.entries(states)), refused, (node) => `${node}'s nvidia-smi hangs.`);
+const of = (member: Member, states: Record<string, NodeState>, more: Partial<Agents> = {}) =>
+  meteringOf(member, { ...NO_AGENTS, states: new Map(Object.entries(states)), ...more });
 
 describe('meteringOf', () => {
   it('is well when the agents of all accelerator nodes report', () => {
@@ -32,16 +32,32 @@ describe('meteringOf', () => {
   });
 
   it('says of agents that report and cannot measure why the first one cannot', () => {
-    const metering = of(aMember('a', 'b', 'c'), { a: 'reporting', b: 'blind', c: 'blind' });
+    const metering = of(
+      aMember('a', 'b', 'c'),
+      { a: 'reporting', b: 'blind', c: 'blind' },
+      { troubleOf: (node) => `${node}'s nvidia-smi hangs.` },
+    );
     expect(metering).toMatchObject({ status: 'False', reason: 'NoSamples', nodes: { reporting: 1, blind: 2 } });
     expect(metering.message).toBe(
       "of 3 accelerator nodes 2 cannot measure (b, c; b: b's nvidia-smi hangs): their energy is an estimate",
     );
   });
 
+  it('names clocks that are wrong, where all else is well', () => {
+    const clocksOff = new Map([['b', -600_400]]);
+    const metering = of(aMember('a', 'b'), { a: 'reporting', b: 'reporting' }, { clocksOff });
+    expect(metering).toMatchObject({ status: 'False', reason: 'ClocksOff' });
+    expect(metering.message).toContain('clocks of 1 nodes are wrong (b by -600 s)');
+    expect(of(aMember('a', 'b'), { a: 'reporting', b: 'silent' }, { clocksOff }).reason).toBe('NodesSilent');
+  });
+
   it('says when there is no agent at all, and when reports are refused', () => {
     expect(of(aMember('a'), {})).toMatchObject({ status: 'False', reason: 'NoAgents' });
-    const refused = of(aMember('a'), { a: 'reporting' }, ['aidc-system/aidc-energy-a: totals: is no JSON']);
+    const refused = of(
+      aMember('a'),
+      { a: 'reporting' },
+      { refused: ['aidc-system/aidc-energy-a: totals: is no JSON'] },
+    );
     expect(refused).toMatchObject({ status: 'False', reason: 'ReportsRefused' });
     expect(refused.message).toContain('is no JSON');
   });

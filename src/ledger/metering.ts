@@ -4,7 +4,7 @@ import type { NodeState } from './cluster-ledger.ts';
 /** How well a member is metered. */
 export interface Metering {
   readonly status: 'True' | 'False';
-  readonly reason: 'AllReport' | 'NoAgents' | 'NodesSilent' | 'NoSamples' | 'ReportsRefused';
+  readonly reason: 'AllReport' | 'NoAgents' | 'NodesSilent' | 'NoSamples' | 'ClocksOff' | 'ReportsRefused';
   readonly message: string;
   /** Accelerator nodes by what their agents say. */
   readonly nodes: Readonly<Record<NodeState | 'missing', number>>;
@@ -12,16 +12,24 @@ export interface Metering {
 
 const NAMED = 3;
 
-/**
- * @param refused why reports cannot be booked, each with its ConfigMap
- * @param troubleOf why the agent of a blind node has no samples
- */
-export function meteringOf(
-  member: Member,
-  states: ReadonlyMap<string, NodeState>,
-  refused: readonly string[],
-  troubleOf: (node: string) => string | undefined,
-): Metering {
+/** What is known of the agents of a member. */
+export interface Agents {
+  /** By node. */
+  readonly states: ReadonlyMap<string, NodeState>;
+  /** Why reports cannot be booked, each with its ConfigMap. */
+  readonly refused: readonly string[];
+  /** Why the agent of a blind node has no samples. */
+  readonly troubleOf: (node: string) => string | undefined;
+  /** By how much clocks of nodes are ahead, in ms, where that is too much. */
+  readonly clocksOff: ReadonlyMap<string, number>;
+}
+
+export const NO_AGENTS: Agents = {
+  ...{ states: new Map(), refused: [], clocksOff: new Map() },
+  troubleOf: () => undefined,
+};
+
+export function meteringOf(member: Member, { states, refused, troubleOf, clocksOff }: Agents): Metering {
   const silent: string[] = [];
   const missing: string[] = [];
   const blind: string[] = [];
@@ -45,6 +53,11 @@ export function meteringOf(
   const [refusal] = refused;
   if (refusal !== undefined) {
     return say('False', 'ReportsRefused', `${refused.length} reports cannot be booked, first ${refusal}`);
+  }
+  if (clocksOff.size > 0 && reporting === all) {
+    const off = [...clocksOff].map(([node, ms]) => `${node} by ${Math.round(ms / 1000)} s`);
+    const message = `clocks of ${off.length} nodes are wrong (${named(off)}): what they measure is priced as of that time`;
+    return say('False', 'ClocksOff', message);
   }
   if (reporting === all) return say('True', 'AllReport', `the agents of all ${all} accelerator nodes report`);
   if (missing.length === all) {

@@ -9,6 +9,18 @@ import {
   type ReportedPod,
 } from '../energy/index.ts';
 
+/** A clock that is wrong by less is taken for one that is right: reports come once a minute, and late. */
+const CLOCK_OFF_MS = 120_000;
+/** Reports that wait for a connection are late by other amounts from one to the next; a clock that is behind is not. */
+const STEADY_MS = 60_000;
+
+interface Lag {
+  readonly node: string;
+  /** The node's clock less the hub's when a report arrived: below 0 it was on its way, or that clock is behind. */
+  readonly ms: number;
+  readonly isSteady: boolean;
+}
+
 /** A board that has just been lost. */
 export interface LostBoard extends Pick<BoardNow, 'uuid' | 'holders'> {
   readonly node: string;
@@ -21,6 +33,8 @@ export interface LostBoard extends Pick<BoardNow, 'uuid' | 'holders'> {
 export class NodeWatch {
   /** By ConfigMap. */
   readonly #seen = new Map<string, { readonly node: string; readonly now: NodeNow }>();
+  /** By ConfigMap. */
+  readonly #lags = new Map<string, Lag>();
   /** Boards that were lost when we last looked. */
   #lost: ReadonlySet<string> = new Set();
   #nodes: ReadonlyMap<string, NodeNow> = new Map();
@@ -29,7 +43,7 @@ export class NodeWatch {
   /** @param runOf the run of a pod for which the agent could not tell it */
   saw(configMap: string, { node, now }: Report, runOf: (pod: ReportedPod) => string | undefined): void {
     if (now === undefined) {
-      this.forget(configMap);
+      this.#seen.delete(configMap);
       return;
     }
     const boards = now.boards.map(({ holders, ...board }) => ({
@@ -42,8 +56,23 @@ export class NodeWatch {
     this.#seen.set(configMap, { node, now: { ...now, boards } });
   }
 
+  /** A report has arrived. @param aheadMs when it was written, by the node's clock, less now */
+  arrived(configMap: string, node: string, aheadMs: number): void {
+    const before = this.#lags.get(configMap)?.ms ?? Number.POSITIVE_INFINITY;
+    this.#lags.set(configMap, { node, ms: aheadMs, isSteady: Math.abs(before - aheadMs) < STEADY_MS });
+  }
+
+  /** Nodes whose clocks are wrong, and by how much: what they measure counts at the wrong time. */
+  get clocksOff(): ReadonlyMap<string, number> {
+    const off = [...this.#lags.values()].filter(
+      ({ ms, isSteady }) => Math.abs(ms) > CLOCK_OFF_MS && (ms > 0 || isSteady),
+    );
+    return new Map(off.map(({ node, ms }) => [node, ms]));
+  }
+
   forget(configMap: string): void {
     this.#seen.delete(configMap);
+    this.#lags.delete(configMap);
   }
 
   /** Why the agent of a node has no samples; undefined: it has, or nothing is known of it. */

@@ -151,6 +151,15 @@ describe('the ledger', () => {
     await eventually('AllReport', async () => (await metered())?.reason === 'AllReport', { timeoutMs: PATIENCE });
   });
 
+  it('names a node whose clock is wrong', async () => {
+    const [meter] = meters;
+    await meter?.write(Date.now() + 3_600_000);
+    await eventually('ClocksOff', async () => (await metered())?.reason === 'ClocksOff', { timeoutMs: PATIENCE });
+    expect((await metered())?.message).toMatch(/\(guian-h100-001 by 3\d\d\d s\)/);
+    await meter?.write();
+    await eventually('AllReport', async () => (await metered())?.reason === 'AllReport', { timeoutMs: PATIENCE });
+  });
+
   it('removes what the agent of a node that is long gone has left', async () => {
     const gone = new NodeMeter(guian, 'guian-h100-gone');
     await gone.write(Date.now() - 49 * 3_600_000);
@@ -211,6 +220,11 @@ describe('the ledger', () => {
     );
     await meter?.write();
     await untilBooked(2357);
+    const told = async () => {
+      const { items: events } = await hub.list<KubeObject & { reason: string; note: string }>(EVENTS, {});
+      return events.find(({ reason }) => reason === 'MeterReset')?.note.includes('guian-h100-001') === true;
+    };
+    await eventually('an event', told, { timeoutMs: PATIENCE });
   });
 
   it('refuses a report that is none or without a board, and books on when it is mended', async () => {

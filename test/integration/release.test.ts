@@ -110,9 +110,15 @@ describe('the agent, with the rights that the chart gives it', () => {
         ),
       { within: 90_000, what: 'the pod in the ConfigMap' },
     );
-    // The log has an apply that makes an object as a patch; the right to create it is asked for all the same.
-    const CREATED_BY_APPLY = ['create configmaps in aidc-system'];
-    await expectExactRights('aidc-operator-agent', CREATED_BY_APPLY);
+    boards.play({ gpus: [{ uuid: BOARD, isLost: true }] });
+    await eventually(
+      async () => (await shell.sh(`kubectl describe node ${node}`, here())).includes(`board ${BOARD} (`),
+      { within: 90_000, what: 'the Event on the Node' },
+    );
+    // The log has an apply that makes an object as a patch; the right to create it is asked for all the same. An Event
+    // is told again after ten minutes.
+    const NOT_SEEN = ['create configmaps in aidc-system', 'patch events.events.k8s.io in default'];
+    await expectExactRights('aidc-operator-agent', NOT_SEEN);
     const account = 'system:serviceaccount:aidc-system:aidc-operator-agent';
     const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'new', namespace: 'aidc-system' } };
     const apply = `kubectl apply --server-side --validate=false --dry-run=server --as=${account} -f -`;
