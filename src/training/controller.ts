@@ -59,6 +59,8 @@ export function trainingControllers(options: TrainingControllerOptions): readonl
   scheduler.register('ModelTraining', binder);
   hub.trainings.subscribe((event) => {
     if (event.type === 'deleted') {
+      // Also where nobody gives turns, as this process does not lead.
+      places.forget(event.key);
       scheduler.forget(event.obj.metadata.uid ?? '');
       return;
     }

@@ -148,6 +148,15 @@ describe('turns', () => {
     expect(writes.map(({ name }) => name)).toEqual(['waits']);
   });
 
+  it('are not kept for those that are gone, where nobody gives them', () => {
+    const { set, trainings, places } = setUp();
+    set('a', {});
+    expect(places.published(aQueue(['a', 'gone']), undefined)).toBe(true);
+    trainings.delete('team/a');
+    places.forget('team/a');
+    expect(places.published(aQueue([]), aQueue(['a', 'gone']))).toBe(false);
+  });
+
   it('come to one of which nothing is written yet', async () => {
     const { writes, trainings, publish, go } = setUp();
     trainings.set('team/new', aTraining({ name: 'new' }));

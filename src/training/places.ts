@@ -70,7 +70,9 @@ export class Places {
   /** A queue has published who stands where. @returns whether some are to have their turn */
   published(queue: ComputeQueue, before: ComputeQueue | undefined): boolean {
     for (const { kind, namespace, name } of [...(queue.status?.head ?? []), ...(before?.status?.head ?? [])]) {
-      if (kind === 'ModelTraining') this.#moved.set(`${namespace}/${name}`, queue.metadata.name);
+      const key = `${namespace}/${name}`;
+      const isKnown = kind === 'ModelTraining' && this.#options.trainings.get(key) !== undefined;
+      if (isKnown) this.#moved.set(key, queue.metadata.name);
     }
     return this.#moved.size > 0;
   }
@@ -106,8 +108,9 @@ export class Places {
     this.#written.set(key, this.#options.clock.monotonic());
   }
 
-  /** It waits no longer. */
+  /** It waits no longer, or is gone. */
   forget(key: string): void {
+    this.#moved.delete(key);
     this.#turns.delete(key);
     this.#written.delete(key);
   }
