@@ -15,6 +15,7 @@ import { parseMigList } from './mig-list.ts';
 import type { PodDevices } from './pod-resources.ts';
 import { PodUids } from './pod-uids.ts';
 import { type CapRecord, type Holder, PowerCaps } from './power-caps.ts';
+import { PublishTimes } from './publish-times.ts';
 import { type CallEnd, Sampler } from './sampler.ts';
 import { assign } from './shares.ts';
 import { type AgentState, type CapsFile, newSeries, saveState } from './state-file.ts';
@@ -94,6 +95,7 @@ export class Agent {
   #lost: ReadonlySet<string> = new Set();
   /** What was said last, by what it is about. */
   readonly #troubles = new Map<string, string>();
+  readonly #times: PublishTimes;
   /** Saves wait for each other. */
   #saving: Promise<unknown> = Promise.resolve();
 
@@ -110,6 +112,7 @@ export class Agent {
     this.#uids = client && new PodUids(client, node, clock);
     this.#metrics = new AgentMetrics(options.registry);
     this.#maxGapMs = GAP_PERIODS * options.intervalSeconds * 1000;
+    this.#times = new PublishTimes(options.publishSeconds * 1000, clock.monotonic());
     this.#sampler = this.#makeSampler();
     this.#caps = options.powerCaps && this.#makeCaps(options.powerCaps);
   }
@@ -122,7 +125,9 @@ export class Agent {
     await Promise.all([
       this.#sampler.run(signal),
       podResources && this.#every(intervalSeconds, signal, () => this.#mapPods(podResources)),
-      this.#every(publishSeconds, signal, () => this.#publish()),
+      this.#every(Math.min(intervalSeconds, publishSeconds), signal, async () => {
+        if (this.#times.isDue(this.#clock.monotonic(), this.#now())) await this.#publish();
+      }),
     ]);
     const { deadlineSeconds } = this.#options;
     await this.#caps?.end((uuid, watts) =>
@@ -318,11 +323,13 @@ export class Agent {
   /** Saves first: what is told must still be true after a restart. */
   async #publish(): Promise<void> {
     const { client, node } = this.#options;
+    const now = this.#now();
+    this.#times.writes(this.#clock.monotonic(), now);
     const ledger = await this.#save();
     if (client === undefined) return;
     try {
       const writtenAtMs = this.#clock.now();
-      await writeEnergyMap(client, { node, series: this.#series, writtenAtMs, ledger, now: this.#now() });
+      await writeEnergyMap(client, { node, series: this.#series, writtenAtMs, ledger, now });
       this.#meter.publishedWallMs = this.#clock.now();
       this.#tell(PUBLISHING, undefined);
     } catch (error) {

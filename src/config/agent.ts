@@ -33,7 +33,9 @@ const settings = z.object({
     .string()
     .optional()
     .describe('CSV of measured time and power under each limit, from which the share of Auto is learned.'),
-  publishSeconds: seconds(60).describe('Time from one write of the ConfigMap, and of the state, to the next.'),
+  publishSeconds: seconds(60).describe(
+    'Time from one write of the ConfigMap, and of the state, to the next; within 15 where a board is lost or samples stop.',
+  ),
 });
 
 export type AgentConfig = Readonly<z.output<typeof settings>>;
