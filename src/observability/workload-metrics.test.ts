@@ -1,8 +1,11 @@
 import { Registry } from 'prom-client';
 import { expect, it } from 'vitest';
-import { aServing, aTraining } from '../../test/support/builders.ts';
+import { anAdmission, aServing, aTraining } from '../../test/support/builders.ts';
 import type { ModelServing, ModelTraining, Usage } from '../api/index.ts';
 import { NO_USE, type WorkloadUse } from '../energy/index.ts';
+import { Store } from '../kube/store.ts';
+import type { MemberNode } from '../regions/index.ts';
+import { aNode, aRegion } from '../regions/testing.ts';
 import { WorkloadMetrics } from './workload-metrics.ts';
 
 const at = (second: number) => ({ creationTimestamp: `2026-01-01T00:00:0${second}Z` });
@@ -101,4 +104,48 @@ it('tells progress where a program told of it, and of no other', async () => {
   // Another attempt begins anew.
   objects[0] = training('a', 1);
   expect(await values()).toEqual([['begun', '0']]);
+});
+
+it('never takes back what it told, when what was an estimate turns out to be measured, nor counts it twice', async () => {
+  const registry = new Registry();
+  const admission = anAdmission({ admittedAt: '2026-01-01T00:00:00Z' });
+  const held = aTraining({ metadata: { uid: 'w', ...at(0) }, status: { phase: 'Running', admission } });
+  const hub = { trainings: { list: () => [held] }, servings: { list: () => [] } } as never;
+  const nodes = new Store<MemberNode>();
+  for (const name of ['gpu-1', 'gpu-2']) nodes.apply(aNode(name));
+  const members = { get: () => ({ object: aRegion('guian'), nodes }) } as never;
+  let nowMs = Date.parse('2026-01-01T00:01:00Z');
+  let unmetered = 1;
+  let joules = 0;
+  const use = (): WorkloadUse | undefined => {
+    const facility = { facilityJoules: joules, itJoules: joules, gpuJoules: joules, carbonGrams: joules / 1e5 };
+    const costs = { ...NO_USE.costs, measured: { CNY: joules } };
+    return joules === 0 ? undefined : { ...NO_USE, measured: { ...NO_USE.measured, ...facility }, costs };
+  };
+  const ledger = { isLoaded: true, use, draw: () => undefined, unmetered: () => unmetered };
+  const metrics = new WorkloadMetrics(registry, hub, members, ledger, () => nowMs, { max: 9, labels: [] });
+  const before = new Map<string, number>();
+  const scrape = async (): Promise<number> => {
+    metrics.collect();
+    let facility = 0;
+    for (const [, series = '', value] of (await registry.metrics()).matchAll(
+      /^(aidc_workload_\w+_total{.*}) (\S+)$/gm,
+    )) {
+      expect(Number(value), series).toBeGreaterThanOrEqual(before.get(series) ?? 0);
+      before.set(series, Number(value));
+      if (series.includes('energy_joules') && series.includes('"facility"')) facility += Number(value);
+    }
+    return facility;
+  };
+  const estimated = await scrape();
+  expect(estimated).toBeGreaterThan(0);
+  // The agents were there for half of that time, and only now it is known; what they measured is booked with it.
+  unmetered = 0.5;
+  joules = Math.round(estimated / 2);
+  expect(await scrape()).toBeCloseTo(estimated, 0);
+  nowMs += 60_000;
+  // Of two minutes half a one is not metered.
+  unmetered = 0.25;
+  joules = Math.round(estimated * 1.5);
+  expect(await scrape()).toBeCloseTo(estimated * 2, 0);
 });

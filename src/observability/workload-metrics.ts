@@ -27,6 +27,7 @@ import { boardsPerNode, type HubStores } from '../hub/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { MemberSource } from '../regions/index.ts';
 import { DRAW_SCOPES } from './ledger-metrics.ts';
+import { ToldValues } from './told.ts';
 
 type Labels = Record<string, string>;
 type Workload = ModelTraining | ModelServing;
@@ -48,6 +49,7 @@ export interface WorkloadSeries {
 }
 
 const SCOPES = { gpu: 'gpuJoules', it: 'itJoules', facility: 'facilityJoules' } as const;
+const CARBON = { location: 'carbonGrams', market: 'carbonMarketGrams' } as const;
 
 /**
  * Series of the workloads there are. They are computed from the stores at scrape, so that nothing is counted on the
@@ -76,6 +78,7 @@ export class WorkloadMetrics {
   readonly #omitted: Gauge;
   readonly #max: number;
   readonly #labels: WorkloadSeries['labels'];
+  readonly #told = new ToldValues();
 
   constructor(
     registry: Registry,
@@ -169,6 +172,7 @@ export class WorkloadMetrics {
     this.#omitted.set(Math.max(0, all.length - this.#max));
     const shown = all.length <= this.#max ? all : all.sort((a, b) => byAge(a.object, b.object)).slice(0, this.#max);
     for (const { collect } of shown) collect();
+    if (this.#ledger.isLoaded) this.#told.turn();
   }
 
   #training(training: ModelTraining): void {
@@ -256,27 +260,32 @@ export class WorkloadMetrics {
     const { reckoned, ...kept } = partsOf(usage);
     const currency = usage?.currency ?? held[0]?.meter.facts.currency;
     if (currency === undefined) return;
-    const { measured, estimated } = use === undefined ? kept : measuredParts(use, currency, true);
+    const { measured, estimated: final } = use === undefined ? kept : measuredParts(use, currency, true);
     const open = held.map(({ meter, sinceMs }) => estimate(meter, sinceMs, this.#now()));
     const gpuSeconds = open.reduce((sum, one) => sum + one.gpuSeconds, usage?.gpuSeconds ?? 0);
     const reckonedNow = (key: keyof UsagePart): number =>
-      open.reduce((sum, { energy }) => sum + energy[key], reckoned[key] + estimated[key]);
+      open.reduce((sum, { energy }) => sum + energy[key], reckoned[key] + final[key]);
     const told = addMoney(
-      { [currency]: measured.costMicros + estimated.costMicros },
+      { [currency]: measured.costMicros + final.costMicros },
       use === undefined ? usage && otherOf(toldBefore(usage), currency) : otherToldOf(use, currency, true),
     );
     const opened = open.map(({ gpuMicros, energy }, index): Money => {
       return { [held[index]?.meter.facts.currency ?? currency]: gpuMicros + energy.costMicros };
     });
     const money = [usage && reckonedCosts(usage), ...opened].reduce<Money>(addMoney, told);
-    this.#gpuSeconds.inc(id, gpuSeconds);
+    const atLeast = (series: string, value: number): number => this.#told.atLeast(`${metadata.uid} ${series}`, value);
+    this.#gpuSeconds.inc(id, atLeast('gpuSeconds', gpuSeconds));
     for (const [scope, key] of Object.entries(SCOPES)) {
-      this.#joules.inc({ ...id, scope, source: 'estimate' }, reckonedNow(key));
-      this.#joules.inc({ ...id, scope, source: 'integrated' }, measured[key]);
+      const estimated = atLeast(`estimate ${key}`, reckonedNow(key));
+      // What was told as an estimate and was measured after all is not told a second time.
+      const twice = estimated - reckonedNow(key);
+      this.#joules.inc({ ...id, scope, source: 'estimate' }, estimated);
+      this.#joules.inc({ ...id, scope, source: 'integrated' }, atLeast(key, measured[key] - twice));
     }
-    for (const [of, micros] of Object.entries(money)) this.#cost.inc({ ...id, currency: of }, micros / 1_000_000);
-    this.#carbon.inc({ ...id, accounting: 'location' }, reckonedNow('carbonGrams') + measured.carbonGrams);
-    this.#carbon.inc({ ...id, accounting: 'market' }, reckonedNow('carbonMarketGrams') + measured.carbonMarketGrams);
+    for (const [of, micros] of Object.entries(money))
+      this.#cost.inc({ ...id, currency: of }, atLeast(`cost ${of}`, micros) / 1_000_000);
+    for (const [accounting, key] of Object.entries(CARBON))
+      this.#carbon.inc({ ...id, accounting }, atLeast(key, reckonedNow(key) + measured[key]));
     const coverage = gpuSeconds > 0 ? Math.min(1, (use?.measured.measuredSeconds ?? 0) / gpuSeconds) : 0;
     this.#coverage.set(id, use === undefined ? (usage?.coveragePermille ?? 0) / 1000 : coverage);
   }
