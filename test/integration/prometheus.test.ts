@@ -213,6 +213,16 @@ describe.skipIf(!installed)('Prometheus beside a running operator', () => {
     expect(await ask('aidc_gpu_utilization_ratio > 0.9')).toHaveLength(16);
   });
 
+  it('bills no more energy than the boards and their nodes can draw', async () => {
+    const billed = async (wanted: string): Promise<number> => {
+      const panel = panels.find(({ uid, title }) => uid === 'aidc-bill' && title === wanted);
+      return Number((await ask(filledIn(panel?.expr ?? '')))[0]?.value[1]);
+    };
+    // 8 boards of 700 W and a server of 1500 W, times PUE. A tenth more for what Prometheus extrapolates.
+    const most = ((8 * 700 + 1500) * 1.3) / 8 / 1000;
+    expect((await billed('Energy')) / (await billed('GPU-hours'))).toBeLessThan(1.1 * most);
+  });
+
   it('counts the day of what waits in vain, and raises no alert', async () => {
     expect((await ask('ALERTS{alertstate="firing"}')).map(({ metric }) => metric.alertname)).toEqual([]);
     const pending = async () =>
