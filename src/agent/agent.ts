@@ -6,7 +6,7 @@ import { MAX_DOCUMENT_BYTES, parseNvidiaSmi, valueIn } from '../nvidia-smi/index
 import type { Clock } from '../runtime/clock.ts';
 import { errorMessage } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { Boards, healthOf, isAbsurd } from './boards.ts';
+import { Boards, healthNow, healthOf, isAbsurd } from './boards.ts';
 import { type NodeNow, writeEnergyMap } from './energy-map.ts';
 import { afterReboot, Ledger, type LedgerState, type Share } from './ledger.ts';
 import { MeterState } from './meter.ts';
@@ -343,7 +343,7 @@ export class Agent {
     const { watts, list, expected } = this.#boards;
     const boards = list.map((board) => ({
       uuid: board.uuid,
-      health: isStale ? ('unknown' as const) : healthOf(board),
+      health: healthNow(board, isStale),
       watts: isStale ? null : (watts.get(board.uuid) ?? null),
       shares: this.#ledger.holdersOf(board.uuid),
     }));

@@ -118,3 +118,6 @@ export function healthOf({ gpu }: Board): BoardHealth {
   // A wish that is not understood is none that may be passed over.
   return action === 'other' ? 'unknown' : 'healthy';
 }
+
+/** The same as of now: what an old sample says is not known any more. */
+export const healthNow = (board: Board, isStale: boolean): BoardHealth => (isStale ? 'unknown' : healthOf(board));

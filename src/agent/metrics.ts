@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { BOARD_HEALTH, type BoardHealth } from '../api/node-energy.ts';
+import { BOARD_HEALTH } from '../api/node-energy.ts';
 import { valueIn } from '../nvidia-smi/index.ts';
-import { type Board, type Boards, healthOf } from './boards.ts';
+import { type Board, type Boards, healthNow, healthOf } from './boards.ts';
 import { AGENT_FAMILIES } from './families.ts';
 import { GPU_FAMILIES, numberIn } from './gpu-metrics.ts';
 import type { LedgerState } from './ledger.ts';
@@ -50,7 +50,7 @@ export class AgentMetrics {
   #board(board: Board, { node, meter, isStale, ledger }: Exposure): void {
     const id = { gpu_uuid: board.uuid, gpu_node: node };
     const { gpu } = board;
-    const health: BoardHealth = isStale ? 'unknown' : healthOf(board);
+    const health = healthNow(board, isStale);
     for (const state of BOARD_HEALTH) this.#set('aidc_gpu_health', { ...id, state }, Number(state === health));
     const isHeld = ledger.holders.some(({ uuid, shares }) => uuid === board.uuid && shares.length > 0);
     this.#set('aidc_gpu_allocated', id, Number(isHeld));
